@@ -1,0 +1,1 @@
+"""The only loop that costs: perturb, predict, score."""

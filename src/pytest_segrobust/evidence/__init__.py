@@ -1,0 +1,1 @@
+"""The evidence: what was measured, as records, in a store, in reports."""

@@ -1,0 +1,134 @@
+"""The records that cross processes and enter reports: plain data, JSON both ways."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["passed", "failed", "inconclusive", "not_evaluable", "invalid", "not_run"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The scores of one structure of one case at one point (see `perturbations.point`).
+
+    `scores` maps a metric's key to its value (NSD: "nsd@2" for a tolerance of 2 mm); a failed case holds worst values.
+    `failure` is None, or what went wrong: "crashed: ...", "NaN ...", "shape ...", "missed" (the reference has the
+    structure, the prediction has none of it), "false detection" (the other way round). `strength` holds the realised
+    strength: "snr" in dB inside the perturbed region, "changed" as a share of its voxels.
+    `reference_voxels` is None where the case has no label.
+    """
+
+    case: str
+    patient: str
+    point: str
+    realisation: int
+    structure: str
+    scores: dict[str, float]
+    failure: str | None = None
+    reference_voxels: int | None = None
+    predicted_voxels: int | None = None
+    strength: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One severity of the degradation curve: estimate and deciding interval over all patients."""
+
+    severity: float  # 0 at the identity, 1 at the end of the stated domain
+    point: str
+    parameters: list[dict[str, Any]]  # Point.to_json()
+    structure: str
+    estimate: float
+    interval: tuple[float, float]
+    n_patients: int
+    strength: dict[str, float] = field(default_factory=dict)  # median over cases
+
+
+@dataclass(frozen=True)
+class GrossFailures:
+    """Patients with a gross failure, and the exact one-sided upper bound of their share."""
+
+    count: int
+    n_patients: int
+    upper_bound: float
+    cases: list[dict[str, str]] = field(default_factory=list)  # case, structure, point, failure
+
+
+@dataclass(frozen=True)
+class BreakingPoint:
+    """The mildest failing severity on the line from the identity to the worst point, or how far it held."""
+
+    severity: float | None
+    parameters: list[dict[str, Any]] | None
+    interval: tuple[float | None, float | None] = (None, None)  # in severity; None: beyond what was tried
+    held_to: list[dict[str, Any]] | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case at the requirement's worst point: what the spaghetti plot and the gallery draw."""
+
+    case: str
+    patient: str
+    structure: str
+    clean: float | None
+    perturbed: float | None
+    value: float | None  # of the requirement's measure
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class RequirementResult:
+    """What a report says of one requirement; the keys are the contract of `report.json`."""
+
+    id: str
+    statement: str
+    verdict: Verdict
+    measure: str = ""
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None  # the deciding interval, both bounds one-sided at `confidence`
+    two_sided: tuple[float, float] | None = None  # 95 %, for the reader
+    limit: float | None = None
+    comparison: str = ""
+    unit: str = ""
+    confidence: float = 0.95
+    method: str = ""  # of the interval, with its reason
+    n_patients: int = 0
+    n_cases: int = 0
+    gross_failures: GrossFailures | None = None
+    worst: dict[str, Any] | None = None  # "parameters" (Point.to_json()), "text", "structure"
+    breaking_point: BreakingPoint | None = None
+    curve: list[CurvePoint] = field(default_factory=list)
+    structures: list[dict[str, Any]] = field(default_factory=list)  # per structure: estimate, interval, worst, verdict
+    cases: list[CaseResult] = field(default_factory=list)
+    search: dict[str, Any] = field(default_factory=dict)  # points tried, screening patients, decided points
+    warnings: list[str] = field(default_factory=list)
+    reason: str = ""
+    rationale: str = ""
+    risks: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    replay: str = ""
+    duration_seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with the names of the contract."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> RequirementResult:
+        """The inverse of `to_json`, through JSON's lists."""
+        values = dict(plain)
+        for key in ("interval", "two_sided"):
+            if values.get(key) is not None:
+                values[key] = tuple(values[key])
+        if values.get("gross_failures"):
+            values["gross_failures"] = GrossFailures(**values["gross_failures"])
+        if values.get("breaking_point"):
+            breaking = dict(values["breaking_point"])
+            breaking["interval"] = tuple(breaking["interval"])
+            values["breaking_point"] = BreakingPoint(**breaking)
+        values["curve"] = [CurvePoint(**{**p, "interval": tuple(p["interval"])}) for p in values.get("curve", [])]
+        values["cases"] = [CaseResult(**case) for case in values.get("cases", [])]
+        return cls(**values)

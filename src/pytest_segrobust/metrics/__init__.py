@@ -1,0 +1,1 @@
+"""How good a segmentation is: overlap, surface and volume metrics with one policy for empty masks."""

@@ -1,0 +1,1 @@
+"""Opening a checkpoint safely, and predicting with it."""

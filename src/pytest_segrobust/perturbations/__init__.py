@@ -1,0 +1,1 @@
+"""What is done to an image: the catalogue of perturbations, and exact points in it."""

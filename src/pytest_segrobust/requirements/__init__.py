@@ -1,0 +1,1 @@
+"""The claim: requirements as sentences and as data, and the file that holds them."""

@@ -1,0 +1,75 @@
+"""A requirement as plain data: what is measured, under what, against which limit, for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Form = Literal["value", "drop", "relative drop", "increase"]
+Comparison = Literal["below", "at most", "above", "at least", "within"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric and how clean and perturbed values of it are set against each other.
+
+    `metric` is a key of `metrics.catalogue.METRICS`, or "gross_failure_rate" (a share of patients).
+    `tolerance` is in mm, for NSD alone.
+    """
+
+    metric: str
+    form: Form = "value"
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one parameter for which the requirement must hold, both ends included."""
+
+    parameter: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Options:
+    """The words of one choice for which the requirement must hold."""
+
+    parameter: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One perturbation of the catalogue with the range of every parameter; `on` confines it to a structure."""
+
+    perturbation: str
+    ranges: tuple[Range | Options, ...]
+    on: str | None = None
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One claim, decided by one verdict.
+
+    `domains` is empty for a requirement on clean images. `structure` is None where the claim is about each structure;
+    `average` is true where it is about their mean. `limit` is in the measure's own unit (5 % is 0.05).
+    `patients` is the share for which it must hold (0.95), None where it is about the mean over patients.
+    """
+
+    id: str
+    measure: Measure
+    comparison: Comparison
+    limit: float
+    domains: tuple[Domain, ...] = ()
+    structure: str | None = None
+    average: bool = False
+    patients: float | None = None
+    confidence: float = 0.95
+    confidence_stated: bool = False  # the sentence itself named it
+    rationale: str = ""
+    risks: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    statement: str = ""  # as the user wrote it; "" for the long form
+    line: int = 0  # where it stands in its file
+    extra: dict[str, str] = field(default_factory=dict, compare=False)

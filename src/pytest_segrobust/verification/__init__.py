@@ -1,0 +1,1 @@
+"""The decision: the search for the worst case, statistics over patients, verdicts."""
