@@ -58,3 +58,12 @@ METRICS: dict[str, Metric] = {
                source="DSC between the clean and the perturbed prediction"),
     )
 }  # fmt: skip
+
+
+def score_key(metric: str, tolerance: float | None = None) -> str:
+    """The key under which a measurement holds this metric: "dsc", or "nsd@2" for NSD at 2 mm.
+
+    >>> score_key("nsd", 2.0)
+    'nsd@2'
+    """
+    return metric if tolerance is None else f"{metric}@{tolerance:g}"
