@@ -1,0 +1,69 @@
+"""A requirement written as the canonical sentence: equal claims have equal sentences."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_segrobust.errors import SpecError
+from pytest_segrobust.perturbations.catalogue import Choice
+from pytest_segrobust.requirements import claim
+from pytest_segrobust.requirements import measure as measures
+from pytest_segrobust.requirements.quantity import percent, with_unit
+from pytest_segrobust.requirements.requirement import Domain, Options, Requirement
+from pytest_segrobust.requirements.vocabulary import Catalogue, catalogue_or
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_KEYWORDS = {"under", "is", "on", "of", "with", "and", "or", "for", "at", "in", "mean", "then", "drop", "increase"}
+
+
+def render(requirement: Requirement, catalogue: Catalogue | None = None) -> str:
+    """The canonical sentence of a requirement; parsing it gives the same claim back."""
+    parts = ["mean" if requirement.average else "", measures.words(requirement.measure)]
+    if requirement.structure is not None:
+        parts.append(f"of {structure(requirement.structure)}")
+    if requirement.domains:
+        parts.append("under " + " followed by ".join(domain(part, catalogue) for part in requirement.domains))
+    parts.append(f"is {requirement.comparison} {limit(requirement)}")
+    if requirement.patients is not None:
+        parts.append(f"for {percent(requirement.patients)} of patients")
+    if requirement.confidence_stated:
+        parts.append(f"with {percent(requirement.confidence)} confidence")
+    return " ".join(part for part in parts if part)
+
+
+def structure(name: str) -> str:
+    """A structure's name, in quotation marks where it is not a plain word."""
+    if _PLAIN_NAME.fullmatch(name) and name.lower() not in _KEYWORDS:
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def limit(requirement: Requirement) -> str:
+    """The limit in the measure's unit: "5 %" for drops and rates, "0.85" for a DSC, "3 mm" for a distance."""
+    unit = measures.unit(requirement.measure)
+    return percent(requirement.limit) if unit in ("%", "points") else with_unit(requirement.limit, unit)
+
+
+def domain(stated: Domain, catalogue: Catalogue | None = None) -> str:
+    """A perturbation and its ranges as a sentence says them; a choice of all options is left out."""
+    perturbation = catalogue_or(catalogue)[stated.perturbation]
+    kept = [spread for spread in stated.ranges if not _says_nothing(spread, perturbation.parameters[spread.parameter])]
+    names = [spread.parameter for spread in stated.ranges]
+    try:
+        left_out_is_clear = [p.name for p in claim.alternative(perturbation, [s.parameter for s in kept])] == names
+    except SpecError:
+        left_out_is_clear = False
+    words = []
+    for spread in kept if left_out_is_clear else stated.ranges:
+        parameter = perturbation.parameters[spread.parameter]
+        if isinstance(spread, Options):
+            words.append(f"{spread.parameter} = {' or '.join(spread.words)}")
+        elif not isinstance(parameter, Choice):
+            words.append(claim.bound_words(parameter, spread))
+    on = f" on {structure(stated.on)}" if stated.on is not None else ""
+    return perturbation.name + on + (f" with {' and '.join(words)}" if words else "")
+
+
+def _says_nothing(spread: object, parameter: object) -> bool:
+    return isinstance(spread, Options) and isinstance(parameter, Choice) and spread.words == parameter.options
