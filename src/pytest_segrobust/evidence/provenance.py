@@ -1,0 +1,179 @@
+"""Where a result comes from: the environment, the project's git state, and hashes of files, as plain data.
+
+Nothing here names a person, a machine or a folder of theirs; only the command line is kept as it was typed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_segrobust.errors import EvidenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DISTRIBUTION = "pytest-segrobust"
+_BESIDES = ("onnx", "onnxruntime", "numpy", "torch", "monai")  # extras of ours that change numbers when they are there
+_CHUNK = 1 << 20
+
+
+def environment(project: Path | None = None) -> dict[str, Any]:
+    """The machine and the software of this process; `torch` is described only where it is loaded already.
+
+    `project` is a folder of the user's, whose git state is told ("git" is None where it has none).
+    """
+    return {
+        "os": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "packages": packages(),
+        "torch": _torch(),
+        "git": git_state(project) if project is not None else None,
+    }
+
+
+def now() -> str:
+    """The time as UTC in ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """The command as it can be typed again; the program without the folder it lies in."""
+    program, *rest = list(sys.argv if arguments is None else arguments) or [""]
+    name = Path(program).name
+    return shlex.join(["pytest" if name == "__main__.py" else name, *rest])
+
+
+def packages() -> dict[str, str]:
+    """Versions of this tool, of what it depends on, and of extras that are installed, by name."""
+    try:
+        required = importlib.metadata.requires(_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree
+        required = []
+    names = {match[0] for line in required if (match := re.match(r"[A-Za-z0-9._-]+", line))}
+    versions = {}
+    for name in sorted({_DISTRIBUTION, *names, *_BESIDES}, key=str.lower):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """`commit` and `dirty` of the repository that holds `folder`; None where there is no git or no commit."""
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    if not commit:
+        return None
+    changed = _git(folder, "status", "--porcelain")
+    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes. EvidenceError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(_CHUNK):
+                digest.update(block)
+    except OSError as error:
+        raise EvidenceError(f"{path}: cannot be read to take its SHA-256 ({error.strerror or error})") from error
+    return digest.hexdigest()
+
+
+def sha256_of_folder(path: Path) -> str:
+    """One SHA-256 of all files under a folder: of the lines `sha256  relative/path`, sorted by path.
+
+    The same as `sha256sum` over the sorted files, piped into `sha256sum`. Links are followed, each folder once.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise EvidenceError(f"{path}: not a folder, its SHA-256 cannot be taken")
+    seen: set[str] = set()
+    files: list[str] = []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if not _visited(Path(folder, name), seen)]
+        files += [Path(folder, name).relative_to(root).as_posix() for name in names]
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{sha256_of_file(root / name)}  {name}\n".encode())
+    return digest.hexdigest()
+
+
+def _visited(folder: Path, seen: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    known = real in seen
+    seen.add(real)
+    return known
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _torch() -> dict[str, Any] | None:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "get_num_threads"):
+        return None
+    cudnn = torch.backends.cudnn
+    described: dict[str, Any] = {
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": cudnn.deterministic,
+        "cudnn_benchmark": cudnn.benchmark,
+        "float32_matmul": torch.get_float32_matmul_precision(),
+        "cuda": torch.version.cuda,
+        "cudnn": cudnn.version() if torch.version.cuda else None,
+        "gpus": [],
+        "driver": None,
+    }
+    if torch.cuda.is_available():
+        described["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        described["driver"] = _driver()
+    return described
+
+
+def _driver() -> str | None:
+    program = shutil.which("nvidia-smi")
+    text = _output([program, "--query-gpu=driver_version", "--format=csv,noheader"]) if program else None
+    return text.splitlines()[0].strip() if text else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # A repository's own configuration may name a program to run as its file watcher: not for a look at its state.
+    return _output(["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments])
+
+
+def _output(command: list[str]) -> str | None:
+    """What a program prints, or None where it is absent, fails, or takes too long."""
+    try:
+        done = subprocess.run(  # noqa: S603  # fixed programs, no shell
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=20,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,105 @@
+"""report.json: what a run says, by the names of the contract, rewritten after every item."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_segrobust import __version__
+
+from . import strict_json
+from .atomic_write import write_atomically
+from .records import RequirementResult
+from .verdicts import counts, overall
+
+if TYPE_CHECKING:
+    from .store import Store
+
+Status = Literal["running", "complete", "incomplete", "interrupted"]
+SCHEMA_VERSION = 1
+FILE_NAME = "report.json"
+
+# The numbers of a result that may be infinite, written as text where they are.
+_NUMBERS = frozenset(
+    {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
+)
+
+
+def build_report(store: Store) -> dict[str, Any]:
+    """The report of a store as strict JSON data, every declared requirement in it.
+
+    `status` is what the run last said of itself, but "complete" only where every requirement has a verdict.
+    """
+    run = store.run()
+    command = run.get("command") or ""
+    results = list(store.results().values())
+    verdicts = [result.verdict for result in results]
+    status: str = run.get("status", "running")
+    if status == "complete" and (not verdicts or "not_run" in verdicts):
+        status = "incomplete"
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "pytest-segrobust", "version": __version__},
+        "run_id": run.get("run_id"),
+        "status": status,
+        "verdict": overall(verdicts, status),
+        "verdicts": counts(verdicts),
+        "started": run.get("started"),
+        "finished": run.get("finished"),
+        "command": command if isinstance(command, str) else shlex.join(command),
+        "profile": run.get("profile"),
+        "seed": run.get("seed"),
+        "device": run.get("device"),
+        "spec": {"sha256": None, **_mapping(run.get("spec"))},
+        "model": {"sha256": [], **_mapping(run.get("model"))},
+        "data": _data(_mapping(run.get("data"))),
+        "environment": _mapping(run.get("environment")),
+        "cost": store.cost(),
+        "warnings": list(run.get("warnings", [])),
+        "events": store.events(),
+        "requirements": [result.to_json() for result in results],
+    }
+    plain: dict[str, Any] = strict_json.plain(report)
+    return plain
+
+
+def write_report(store: Store, directory: Path, *, status: Status) -> Path:
+    """Write `directory/report.json` and say where it is; the file on disk is a valid report at any moment.
+
+    Processes that report on one store take turns, so that an older report never replaces a newer one.
+    """
+    with store.exclusive():
+        store.set_run(status=status)
+        return write_atomically(Path(directory) / FILE_NAME, strict_json.dumps(build_report(store)))
+
+
+def result_of(entry: Mapping[str, Any]) -> RequirementResult:
+    """The result that an entry of `requirements` in a report stands for."""
+    return RequirementResult.from_json(_restored(dict(entry)))
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _numbers(v) if k in _NUMBERS else v if k == "parameters" else _restored(v) for k, v in value.items()}
+    return [_restored(item) for item in value] if isinstance(value, list) else value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return strict_json.number(value) if isinstance(value, str) else value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _data(data: dict[str, Any]) -> dict[str, Any]:
+    excluded = data.get("excluded") or []
+    if isinstance(excluded, Mapping):
+        excluded = [{"case": case, "reason": reason} for case, reason in excluded.items()]
+    return {"n_cases": 0, "n_patients": 0, **data, "excluded": excluded}

@@ -1,0 +1,98 @@
+"""Results as plain text: the table at the end of a pytest run, and the block under a failing requirement."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from . import words
+from .verdicts import MEANINGS, WORDS
+
+if TYPE_CHECKING:
+    from .records import RequirementResult
+
+_HEADINGS = ("id", "verdict", "measure", "estimate [L, U]", "limit", "n", "worst")
+_NARROWEST = 40
+_NAMED_CASES = 5
+
+
+def summary_lines(
+    results: Mapping[str, RequirementResult] | Iterable[RequirementResult], *, width: int | None = None
+) -> list[str]:
+    """The table of results, one line each, at most `width` characters wide (of the terminal when None).
+
+    A narrow terminal costs the worst point, then the measure; an id, a verdict or a number is never cut.
+    """
+    width = max(_NARROWEST, width or shutil.get_terminal_size().columns)
+    values = list(results.values() if isinstance(results, Mapping) else results)
+    if not values:
+        return []
+    rows = [_HEADINGS, *map(_row, values)]
+    columns = list(range(len(_HEADINGS)))
+    widths = [max(len(row[column]) for row in rows) for column in columns]
+    for shrinkable, least in ((6, 12), (2, 8)):  # the worst point, the measure
+        excess = sum(widths[c] + 2 for c in columns) - 2 - width
+        if excess <= 0:
+            break
+        widths[shrinkable] -= excess
+        if widths[shrinkable] < least:
+            columns.remove(shrinkable)
+    lines = ["  ".join(_fitted(row[c], widths[c]) for c in columns).rstrip() for row in rows]
+    rule = "-" * min(width, max(map(len, lines)))
+    return [lines[0], rule, *lines[1:]]
+
+
+def failure_text(result: RequirementResult) -> str:
+    """What a requirement that did not pass shows instead of a traceback."""
+    lines = [f"{result.id}: {result.statement}".rstrip(": "), ""]
+    why = result.reason or MEANINGS[result.verdict]
+    lines += _entry("verdict", f"{WORDS[result.verdict].upper()}: {why}")
+    if result.estimate is not None or result.interval is not None:
+        value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
+        lines += _entry(
+            "estimate",
+            f"{result.measure or 'value'} = {value} ({words.patients(result.n_patients)}, {words.confidence(result)})",
+        )
+    if result.limit is not None:
+        lines += _entry("limit", words.limit(result))
+    if result.gross_failures is not None:
+        lines += _entry("gross failures", words.gross_failures(result.gross_failures, result.confidence))
+        named = [f"{c.get('case', '?')} ({c.get('failure', '?')})" for c in result.gross_failures.cases]
+        lines += [f"{'':17}{name}" for name in named[:_NAMED_CASES]]
+        if len(named) > _NAMED_CASES:
+            lines.append(f"{'':17}and {len(named) - _NAMED_CASES} more, in the report")
+    if result.worst:
+        lines += _entry("worst at", words.point(result.worst))
+    if result.breaking_point is not None:
+        lines += _entry("breaking point", words.breaking_point(result.breaking_point))
+    for warning in result.warnings:
+        lines += _entry("warning", warning)
+    if result.replay:
+        lines += ["", f"  replay: {result.replay}"]
+    return "\n".join(lines)
+
+
+def _row(result: RequirementResult) -> tuple[str, ...]:
+    value = "–"
+    if result.estimate is not None or result.interval is not None:
+        value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
+    return (
+        result.id,
+        WORDS[result.verdict].upper(),
+        result.measure or "–",
+        value,
+        words.limit(result),
+        str(result.n_patients),
+        words.point(result.worst),
+    )
+
+
+def _fitted(text: str, width: int) -> str:
+    return (text if len(text) <= width else text[: width - 1] + "…").ljust(width)
+
+
+def _entry(name: str, text: str) -> list[str]:
+    """An indented entry, its text wrapped under itself; a command is never wrapped, so that it can be copied."""
+    return textwrap.wrap(text, 110, initial_indent=f"  {name + ':':<15}", subsequent_indent=" " * 17) or [f"  {name}:"]

@@ -1,0 +1,111 @@
+"""A result as short texts: the same words in the terminal, in JUnit and on the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .rounding import exact, interval_text, percent, rounded
+
+if TYPE_CHECKING:
+    from .records import BreakingPoint, GrossFailures, RequirementResult
+
+_BETTER_LOW = ("below", "at most")
+_BETTER_HIGH = ("above", "at least")
+
+
+def deciding_bound(result: RequirementResult) -> float | None:
+    """The bound on the unfavourable side: U of "below", L of "at least", of "within" the one further from zero."""
+    if result.interval is None:
+        return None
+    low, high = result.interval
+    if result.comparison in _BETTER_HIGH:
+        return low
+    if result.comparison in _BETTER_LOW or low is None or high is None:
+        return high
+    return low if abs(low) > abs(high) else high
+
+
+def with_unit(text: str, unit: str) -> str:
+    """`3.20 mm`; a missing number stays an en dash."""
+    return f"{text} {unit}" if unit and text != "–" else text
+
+
+def estimate(result: RequirementResult) -> str:
+    """The estimate on its own side of the limit, without its unit."""
+    return rounded(result.estimate, beside=_beside(result, result.estimate))
+
+
+def interval(result: RequirementResult) -> str:
+    """The deciding interval `[L, U]`, rounded outwards."""
+    return interval_text(result.interval, beside=_beside(result, deciding_bound(result)))
+
+
+def limit(result: RequirementResult) -> str:
+    """`below 0.05`, `at least 0.8`, `within ±0.05 mm`."""
+    if result.limit is None:
+        return "–"
+    sign = "±" if result.comparison == "within" else ""
+    return with_unit(f"{result.comparison} {sign}{exact(result.limit)}".strip(), result.unit)
+
+
+def confidence(result: RequirementResult) -> str:
+    """What the interval is: both bounds one-sided."""
+    return f"one-sided {percent(result.confidence)}"
+
+
+def patients(count: int) -> str:
+    """`1 patient`, `24 patients`."""
+    return f"{count} patient{'' if count == 1 else 's'}"
+
+
+def gross_failures(failures: GrossFailures | None, level: float) -> str:
+    """`2 of 24 patients (at most 24 % with 95 % confidence)`."""
+    if failures is None:
+        return "not counted"
+    bound = f"at most {percent(failures.upper_bound, 'up')} with {percent(level)} confidence"
+    return f"{failures.count} of {patients(failures.n_patients)} ({bound})"
+
+
+def point(worst: dict[str, Any] | None) -> str:
+    """The worst parameters: `gaussian noise(sigma=0.1), structure anterior`."""
+    if not worst:
+        return "–"
+    text = str(worst.get("text") or parameters(worst.get("parameters")))
+    structure = worst.get("structure")
+    return f"{text}, structure {structure}" if structure else text
+
+
+def parameters(steps: list[dict[str, Any]] | None) -> str:
+    """A point's steps as text: `gaussian noise(sigma=0.1) | gamma(gamma=1.2)`; no steps are the clean image."""
+    texts = []
+    for step in steps or []:
+        values = ", ".join(f"{key}={_value(value)}" for key, value in step.get("parameters", {}).items())
+        texts.append(f"{step['perturbation']}({values})" + (f" on {step['on']}" if step.get("on") else ""))
+    return " | ".join(texts) or "clean"
+
+
+def breaking_point(found: BreakingPoint | None) -> str:
+    """Where the requirement breaks, or how far it held."""
+    if found is None:
+        return "not searched"
+    if found.words:
+        return found.words
+    if found.severity is None:
+        return f"held to {parameters(found.held_to)}, the largest tried" if found.held_to else "none found"
+    return f"breaks at {parameters(found.parameters)}"
+
+
+def rules_out(n_patients: int, level: float) -> float:
+    """The largest rate of failing patients that n patients without a failure leave open: 1 - (1 - level)^(1/n)."""
+    return 1.0 - (1.0 - level) ** (1.0 / n_patients) if n_patients > 0 else 1.0
+
+
+def _value(value: Any) -> str:
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _beside(result: RequirementResult, value: float | None) -> float | None:
+    """The end of the allowed range that a value must visibly stay on its side of."""
+    if result.limit is None or result.comparison != "within" or value is None:
+        return result.limit
+    return -result.limit if value < 0 else result.limit
