@@ -1,13 +1,169 @@
-"""Requirement files as pytest collectors, requirements as test items."""
+"""Requirement files as pytest collectors, requirements as test items, and what their outcomes mean."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
 import pytest
+
+from . import options, python_requirements, recording
+from .errors import SegrobustError
+from .options import requirement_key
+from .progress import progress_line
+from .python_requirements import PythonRequirement, comparisons_key
+
+if TYPE_CHECKING:
+    from .assertions import Segrobust
+    from .evidence.records import RequirementResult
+    from .requirements.requirement import Requirement
+
+result_key = pytest.StashKey["RequirementResult"]()
+"""On an item: what was decided."""
+
+
+class RequirementNotMetError(AssertionError):
+    """A requirement that did not pass; its text is the whole failure."""
+
+    def __init__(self, result: RequirementResult) -> None:
+        from .evidence.terminal import failure_text
+
+        self.result = result
+        super().__init__(f"{result.verdict.replace('_', ' ')}: {result.reason}")
+        self.text = failure_text(result)
+
+
+class RequirementFile(pytest.File):
+    """A requirement file; each requirement in it is one test item."""
+
+    @classmethod
+    def at(cls, path: Path, parent: pytest.Collector) -> Self:
+        """The collector of a file, wherever it lies."""
+        outside = not path.is_relative_to(parent.config.rootpath)  # pytest would leave the path out of the node id
+        return cls.from_parent(parent, path=path, **({"nodeid": path.name} if outside else {}))
+
+    def collect(self) -> Iterator[RequirementItem]:
+        """One item per requirement, in the order of the file."""
+        from .requirements.spec import load
+
+        spec = load(self.path)
+        recording.remember_spec(self.config, spec)
+        for requirement in spec.requirements:
+            yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """A bad file is one line, not a traceback."""
+        if isinstance(excinfo.value, SegrobustError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+
+class RequirementItem(pytest.Function):
+    """One requirement. A function item, so that fixtures, markers and other plugins work as in any test."""
+
+    def __init__(self, *, requirement: Requirement, **kwargs: Any) -> None:
+        super().__init__(callobj=decide, **kwargs)
+        self.stash[requirement_key] = requirement
+        self.add_marker(pytest.mark.segrobust(id=requirement.id))
+        words = {domain.perturbation for domain in requirement.domains}
+        words |= {word.replace(" ", "_") for word in words}
+        self.extra_keyword_matches.update({*words, *requirement.tags, *requirement.risks, requirement.measure.metric})
+        self.line = requirement.line
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where a failure is said to be: the requirement's line in its file."""
+        return self.path, max(self.line - 1, 0), self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Numbers, not frames."""
+        if isinstance(excinfo.value, RequirementNotMetError):
+            return excinfo.value.text
+        if isinstance(excinfo.value, SegrobustError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+def decide(request: pytest.FixtureRequest, segrobust: Segrobust) -> None:
+    """The body of every requirement item: verify, keep the result, fail unless it passed."""
+    requirement = request.node.stash[requirement_key]
+    result = segrobust.verify(requirement, progress=progress_line(request.config, requirement.id))
+    request.node.stash[result_key] = result
+    if result.verdict != "passed":
+        raise RequirementNotMetError(result)
 
 
 def declare(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Placeholder until the collectors land in the next commit."""
+    """Find the requirements among the items, in TOML and in Python, and write each down as not run."""
+    taken: dict[str, pytest.Item] = {}
+    for item in items:
+        marker = item.get_closest_marker("requirement")
+        if requirement_key not in item.stash:
+            if marker is None:
+                continue
+            item.stash[requirement_key] = python_requirements.of(item, marker)
+        identifier = item.stash[requirement_key].id
+        if identifier in taken:
+            raise pytest.UsageError(
+                f"requirement {identifier} stands twice: {taken[identifier].nodeid} and {item.nodeid}; give each its own id"
+            )
+        taken[identifier] = item
+    recording.declare(config, [item.stash[requirement_key] for item in taken.values()])
 
 
 def refuse_without_model(session: pytest.Session) -> None:
-    """Placeholder until the collectors land in the next commit."""
+    """End the run as a usage error where requirements were collected and there is no model."""
+    found = [item for item in session.items if requirement_key in item.stash]
+    if found and not options.models(session.config) and not session.config.option.collectonly:
+        raise pytest.UsageError(options.NO_MODEL.format(spec=found[0].nodeid.partition("::")[0]))
+
+
+def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Write down what an item's outcome means; whatever is not a decision of the interval is invalid, never silent."""
+    requirement = item.stash[requirement_key]
+    report.segrobust = requirement.id  # type: ignore[attr-defined]  # a string: xdist carries built-in types only
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"requirement {requirement.id} was skipped, which decides nothing: {_skip_reason(call)}"
+        return
+    if report.when == "setup":
+        item.config.stash[comparisons_key] = []
+        if report.passed:
+            return
+    if report.when == "teardown":
+        return
+    result = item.stash.get(result_key, None)
+    if result is None and isinstance(requirement, PythonRequirement) and report.when == "call":
+        result = python_requirements.conclude(
+            requirement, item.config.stash[comparisons_key], passed=report.passed, error=_first_line(call)
+        )
+        if result.verdict != "passed" and report.passed:
+            report.outcome = "failed"
+            report.longrepr = f"{requirement.id}: {result.reason}"
+    recording.keep(item, result or _invalid(requirement, _first_line(call)))
+
+
+def _invalid(requirement: Requirement | PythonRequirement, reason: str) -> RequirementResult:
+    from .evidence.records import RequirementResult
+
+    return RequirementResult(
+        id=requirement.id,
+        statement=requirement.statement,
+        verdict="invalid",
+        reason=reason,
+        rationale=requirement.rationale,
+        risks=list(requirement.risks),
+        tags=list(requirement.tags),
+    )
+
+
+def _first_line(call: pytest.CallInfo[None]) -> str:
+    if call.excinfo is None:
+        return "nothing was decided"
+    error = call.excinfo.value
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, SegrobustError) else f"{type(error).__name__}: {text}"
+
+
+def _skip_reason(call: pytest.CallInfo[None]) -> str:
+    return str(call.excinfo.value) if call.excinfo is not None else "no reason given"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from .python_requirements import PythonRequirement
     from .requirements.requirement import Requirement
 
 requirement_key = pytest.StashKey["Requirement | PythonRequirement"]()
@@ -17,17 +17,6 @@ requirement_key = pytest.StashKey["Requirement | PythonRequirement"]()
 
 PROFILES = ("smoke", "ci", "evidence")
 SPEC_NAME = "segrobust.toml"
-
-
-@dataclass(frozen=True)
-class PythonRequirement:
-    """A requirement stated by `@pytest.mark.requirement` on a test function."""
-
-    id: str
-    statement: str
-    rationale: str = ""
-    risks: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
 
 
 def add(parser: pytest.Parser) -> None:

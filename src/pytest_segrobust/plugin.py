@@ -88,9 +88,9 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 @pytest.fixture(scope="session")
 def segrobust_run(request: pytest.FixtureRequest) -> Run:
     """The run: the spec, the options and the store."""
-    from .run import Run
+    from .recording import open_run
 
-    return Run.of(request.config)
+    return open_run(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,184 @@
+"""The loop that costs: perturb each case, predict, score; every result goes to the store before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..errors import DataError
+from ..perturbations.application import move
+from ..perturbations.catalogue import catalogue
+from ..perturbations.point import CLEAN, Point
+from .clean_predictions import CleanPredictions
+from .context import context_hash, tool_source_hash
+from .preparation import Prepared, prepare
+from .scoring import Scoring
+from .tiles import Tile, tiling
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..datasets.case import Case
+    from ..datasets.dataset import Dataset
+    from ..evidence.records import Measurement
+    from ..evidence.store import Store
+    from ..models.prediction import Prediction
+    from ..models.segmenter import Segmenter
+
+
+class Evaluation:
+    """Measures every case of a data set with one model at exact points.
+
+    `score_keys` names the metrics that somebody will ask for ("dsc", "hd95", "nsd@2", "agreement"); overlap and volume
+    metrics are always there. `measure` gives the same numbers whatever was measured before, by whom, in which order.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        dataset: Dataset,
+        *,
+        store: Store | None = None,
+        score_keys: frozenset[str] = frozenset(),
+        screening_patients: int = 6,
+        seed: int = 0,
+    ) -> None:
+        if not dataset.cases:
+            raise DataError("no cases are left to evaluate: look at [data] images and exclude")
+        self.segmenter = segmenter
+        self.dataset = dataset
+        self.store = store
+        self.seed = seed
+        self.score_keys = score_keys
+        self.structures: tuple[str, ...] = tuple(segmenter.structures)
+        self.data_sha256 = context_hash({case.id: dataset.file_hashes(case) for case in dataset.cases})
+        self.context = context_hash(self._identity())
+        self._screening = screening_patients
+        self._tiling = tiling(
+            dataset.cases, size=segmenter.batch_size, screening_patients=screening_patients, seed=seed
+        )
+        self.patients = self._tiling.patients
+        self.screening_patients = self._tiling.screening_patients
+        self._scoring = Scoring(dataset, score_keys, self.structures)
+        self._clean = CleanPredictions()
+        self._kept: dict[tuple[str, int], dict[str, list[Measurement]]] = {}
+
+    def including(self, score_key: str) -> Evaluation:
+        """This evaluation, or one that also scores another metric."""
+        if self._scoring.covers(score_key):
+            return self
+        return Evaluation(
+            self.segmenter,
+            self.dataset,
+            store=self.store,
+            score_keys=self.score_keys | {score_key},
+            screening_patients=self._screening,
+            seed=self.seed,
+        )
+
+    def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
+        """All structures of all cases (or the screening patients' alone) at every point.
+
+        Points without randomness have one realisation, whatever is asked for.
+
+        Raises:
+            DataError: a case cannot be read.
+            PerturbationError: a perturbation cannot be done to a case, or did nothing.
+        """
+        tiles = self._tiling.screening_tiles if screening else self._tiling.tiles
+        wanted = set(self.screening_patients) if screening else None
+        rows: list[Measurement] = []
+        for point in points:
+            for realisation in range(realisations if _is_random(point) else 1):
+                for row in self._rows(point, realisation, tiles):
+                    if wanted is None or row.patient in wanted:
+                        rows.append(row)
+        return rows
+
+    def predict(self, case: Case, point: Point, *, realisation: int = 0) -> tuple[Prepared, Prediction]:
+        """One case for pictures and replay: what the model saw, and what it said.
+
+        The case meets the model in the same tile as in `measure`, so the prediction is the one that was scored.
+        """
+        tile = self._tile_of(case)
+        prepared, predictions = self._predicted(tile, point, realisation)
+        position = tile.index(case)
+        return prepared[position], predictions[position]
+
+    def measure_case(self, case: Case, point: Point, *, realisation: int = 0) -> list[Measurement]:
+        """One case measured anew, whatever the store holds: for replay."""
+        return [row for row in self._compute(self._tile_of(case), point, realisation) if row.case == case.id]
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "tool": tool_source_hash(),
+            "torch": torch.__version__,
+            "model": [list(self.segmenter.sha256), self.segmenter.description()],
+            "device": torch.device(self.segmenter.device).type,
+            "batch_size": self.segmenter.batch_size,
+            "data": self.data_sha256,
+            "dataset": self.dataset.description(),
+            "scores": sorted(self.score_keys),
+            "seed": self.seed,
+        }
+
+    def _tile_of(self, case: Case) -> Tile:
+        return next(tile for tile in self._tiling.tiles if case in tile)
+
+    def _rows(self, point: Point, realisation: int, tiles: Sequence[Tile]) -> list[Measurement]:
+        by_case = self._known(point, realisation)
+        for tile in tiles:
+            if all(case.id in by_case for case in tile):
+                continue
+            computed = self._compute(tile, point, realisation)
+            if self.store is not None:
+                self.store.add(self.context, computed)
+            for case in tile:
+                by_case[case.id] = [row for row in computed if row.case == case.id]
+        return [row for tile in tiles for case in tile for row in by_case[case.id]]
+
+    def _known(self, point: Point, realisation: int) -> dict[str, list[Measurement]]:
+        key = (str(point), realisation)
+        if key not in self._kept:
+            known: dict[str, list[Measurement]] = {}
+            if self.store is not None:
+                for row in self.store.find(self.context, str(point), realisation):
+                    known.setdefault(row.case, []).append(row)
+            if len(self._kept) >= 64:  # the store holds everything; this only spares repeated reads
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = known
+        return self._kept[key]
+
+    def _compute(self, tile: Tile, point: Point, realisation: int) -> list[Measurement]:
+        clean = self._clean_masks(tile) if self._scoring.needs_clean and point != CLEAN else None
+        prepared, predictions = self._predicted(tile, point, realisation)
+        if clean is None and self._scoring.needs_clean:
+            self._clean.keep(tile, predictions)
+            clean = self._clean.get(tile)
+        rows = []
+        for position, (image, prediction) in enumerate(zip(prepared, predictions, strict=True)):
+            before = clean[position] if clean is not None else None
+            if before is not None and image.label_moved:
+                before = move(torch.from_numpy(before), point, image.frame).numpy()
+            rows += self._scoring.rows(image, prediction, clean=before, point=point, realisation=realisation)
+        return rows
+
+    def _predicted(self, tile: Tile, point: Point, realisation: int) -> tuple[list[Prepared], list[Prediction]]:
+        prepared = [
+            prepare(self.dataset, case, point, device=self.segmenter.device, realisation=realisation, seed=self.seed)
+            for case in tile
+        ]
+        return prepared, self.segmenter.predict(
+            [image.image for image in prepared], [image.spacing for image in prepared]
+        )
+
+    def _clean_masks(self, tile: Tile) -> list[np.ndarray | None]:
+        if not self._clean.has(tile):
+            self._clean.keep(tile, self._predicted(tile, CLEAN, 0)[1])
+        return self._clean.get(tile)
+
+
+def _is_random(point: Point) -> bool:
+    return any(catalogue()[step.name].random for step in point.steps)

@@ -1,0 +1,85 @@
+"""What a model is shown: a case read and perturbed, with the reference that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import DataError
+from ..perturbations.application import Frame, perturb
+from ..perturbations.catalogue import catalogue
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..datasets.case import Case, Sample
+    from ..datasets.dataset import Dataset
+    from ..perturbations.point import Point
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A perturbed case: `image` is (channels, *spatial) in its own units, on the model's device.
+
+    `label` is int (*spatial), moved along where the perturbation moves labels (`label_moved`), None without reference.
+    `spacing` is in mm, moved along too; `strength` is the realised strength.
+    """
+
+    sample: Sample
+    frame: Frame
+    image: torch.Tensor
+    label: np.ndarray | None
+    label_moved: bool
+    spacing: tuple[float, ...]
+    strength: dict[str, float]
+
+
+def prepare(
+    dataset: Dataset, case: Case, point: Point, *, device: torch.device | str, realisation: int, seed: int
+) -> Prepared:
+    """Read a case and do to it what the point says.
+
+    Raises:
+        DataError: the case cannot be read, or a perturbation of one structure meets a case without label.
+        PerturbationError: the perturbation cannot be done to this case, or did nothing.
+    """
+    sample = dataset.read(case)
+    frame = Frame(key=case.id, low=sample.low, high=sample.high, spacing=sample.spacing, axes=sample.axes)
+    image = torch.from_numpy(sample.image).to(device)
+    if not point.steps:
+        return Prepared(sample, frame, image, sample.label, label_moved=False, spacing=sample.spacing, strength={})
+    moves = any(catalogue()[step.name].moves_labels for step in point.steps)
+    label = torch.from_numpy(sample.label)[None].to(device) if moves and sample.label is not None else None
+    perturbed = perturb(
+        image[None],
+        label,
+        [point],
+        [frame],
+        realisation=realisation,
+        seed=seed,
+        regions=_regions(dataset, sample, point, device),
+    )
+    moved = perturbed.labels[0].cpu().numpy() if perturbed.labels is not None and moves else sample.label
+    return Prepared(
+        sample=sample,
+        frame=frame,
+        image=perturbed.images[0],
+        label=moved,
+        label_moved=moves,
+        spacing=tuple(perturbed.spacings[0]),
+        strength=perturbed.strengths[0],
+    )
+
+
+def _regions(
+    dataset: Dataset, sample: Sample, point: Point, device: torch.device | str
+) -> dict[str, torch.Tensor] | None:
+    names = {step.on for step in point.steps if step.on is not None}
+    if not names:
+        return None
+    reference = dataset.reference(sample)
+    if reference is None:
+        raise DataError(f"case {sample.case.id} has no label, so '{point}' does not know where {min(names)} is")
+    return {name: torch.from_numpy(reference[name])[None].to(device) for name in names}

@@ -1,0 +1,150 @@
+"""A run: what it was asked for, and the spec, model, data and store that it opens."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelError
+
+if TYPE_CHECKING:
+    from .datasets.dataset import Dataset
+    from .evaluation.evaluation import Evaluation
+    from .evidence.store import Store
+    from .models.segmenter import Segmenter
+    from .requirements.spec import Spec
+    from .verification.profiles import Budget
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the command line asked for; absolute paths, so that a replay can start from any folder."""
+
+    spec: Path
+    models: tuple[str, ...]
+    report: Path
+    data_root: Path | None = None
+    profile: str = "ci"
+    device: str | None = None
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the store."""
+        plain = asdict(self)
+        return {key: str(value) if isinstance(value, Path) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> RunSettings:
+        """The inverse of `to_json`."""
+        values = dict(plain)
+        for key in ("spec", "report", "data_root"):
+            values[key] = Path(values[key]) if values[key] is not None else None
+        return cls(**{**values, "models": tuple(values["models"])})
+
+    def replay_command(self, requirement: str) -> str:
+        """The command that measures a requirement's worst point again."""
+        return f"segrobust replay {_shortest(self.report)} {requirement}"
+
+
+class Run:
+    """Opens what a run needs, once, and says what it has opened to the store (None: nothing is kept)."""
+
+    def __init__(self, settings: RunSettings, spec: Spec, store: Store | None = None) -> None:
+        self.settings = settings
+        self.spec = spec
+        self.store = store
+        self.started = time.perf_counter()
+
+    @cached_property
+    def budget(self) -> Budget:
+        """How much is evaluated: the profile, with what [decision] fixes."""
+        from .verification.profiles import profile
+
+        budget = profile(self.settings.profile)
+        realisations = self.spec.decision.realisations
+        return budget if realisations is None else replace(budget, realisations=realisations)
+
+    def open_segmenter(self) -> Segmenter:
+        """The model named by --segrobust-model, on the device asked for."""
+        from .models.segmenter import open_segmenter
+
+        if not self.settings.models:
+            raise ModelError("no model: give --segrobust-model=CHECKPOINT, or override the fixture `segmenter`")
+        return open_segmenter(
+            self.settings.models,
+            self.spec.model,
+            root=self.settings.spec.parent,
+            device=self.settings.device,
+            seed=self.settings.seed,
+        )
+
+    def open_dataset(self) -> Dataset:
+        """The cases of [data], their headers checked."""
+        from .datasets.dataset import open_dataset
+
+        dataset = open_dataset(
+            self.spec.data,
+            root=self.settings.data_root or self.settings.spec.parent,
+            classes=self.spec.model.classes,
+            channels=self.spec.model.channels,
+        )
+        dataset.check()
+        return dataset
+
+    def evaluation(self, segmenter: Segmenter, dataset: Dataset) -> Evaluation:
+        """The loop over this model and these cases, with every metric that the spec's requirements need."""
+        from .evaluation.evaluation import Evaluation
+        from .requirements.measure import score_key
+
+        needed = {score_key(requirement.measure) for requirement in self.spec.requirements}
+        evaluation = Evaluation(
+            segmenter,
+            dataset,
+            store=self.store,
+            score_keys=frozenset(needed),
+            screening_patients=self.budget.screening_patients,
+            seed=self.settings.seed,
+        )
+        self._describe(segmenter, dataset, evaluation)
+        return evaluation
+
+    def write_cost(self, segmenter: Segmenter) -> None:
+        """Keep what this process has spent so far: the forward passes are the price of a run."""
+        if self.store is not None:
+            self.store.add_cost(
+                process=os.environ.get("PYTEST_XDIST_WORKER", "main"),
+                forward_passes=segmenter.forward_passes,
+                forward_seconds=segmenter.forward_seconds,
+                wall_seconds=time.perf_counter() - self.started,
+            )
+
+    def _describe(self, segmenter: Segmenter, dataset: Dataset, evaluation: Evaluation) -> None:
+        if self.store is None:
+            return
+        from .evidence.provenance import environment
+
+        self.store.set_run(
+            settings=self.settings.to_json(),
+            model={"sha256": list(segmenter.sha256), **segmenter.description()},
+            data={
+                "n_cases": len(dataset.cases),
+                "n_patients": len(dataset.patients),
+                "excluded": [{"case": case, "reason": reason} for case, reason in dataset.excluded],
+                "sha256": evaluation.data_sha256,
+                "intensity": self.spec.data.intensity.model_dump(),
+                "patient": self.spec.data.patient,
+            },
+            device=str(segmenter.device),
+            environment=environment(),
+            context=evaluation.context,
+        )
+
+
+def _shortest(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
