@@ -7,6 +7,7 @@ import would be felt. A module of this package that declares perturbations impor
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,22 @@ class Parameter:
     source: str = ""
     meaning: str = ""
 
+    def to_coordinate(self, value: float) -> float:
+        """The severity coordinate of a value: itself, its natural logarithm, or the amplitude 10^(-dB/20)."""
+        if self.scale == "log":
+            return math.log(value)
+        return 10.0 ** (-value / 20) if self.scale == "decibel" else float(value)
+
+    def from_coordinate(self, coordinate: float) -> float:
+        """The inverse of `to_coordinate`, kept within `lowest` and `highest`; amplitude 0 is an SNR of infinity."""
+        if self.scale == "log":
+            value = math.exp(coordinate)
+        elif self.scale == "decibel":
+            value = -20 * math.log10(coordinate) if coordinate > 0 else math.inf
+        else:
+            value = float(coordinate)
+        return min(max(value, self.lowest), self.highest)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -51,6 +68,11 @@ class Perturbation:
 
     `name` is the words used in sentences ("gaussian noise"). `alternatives` lists the sets of parameters of which
     exactly one must be stated (sigma or snr). `moves_labels` is true where the reference moves with the image.
+
+    `apply(batch, **parameters)` is given a `frame.Batch` and, for each parameter, a tuple of one number per sample (one
+    word for all, for a choice); it never sees a sample at its identity. It returns the new values on the unit intensity
+    scale; where labels move, it returns the moved values and their frames. `could_change(image, region, frame,
+    **parameters)` is asked where nothing changed: could it have? Without it, see `application.could_change`.
     """
 
     name: str
@@ -63,6 +85,7 @@ class Perturbation:
     differentiable: bool = True
     synonyms: tuple[str, ...] = ()
     source: str = ""
+    could_change: Callable[..., bool] | None = None
 
     @property
     def identifier(self) -> str:

@@ -1,0 +1,232 @@
+"""Samples that go through the same steps together, each with its own numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PerturbationError
+from .checks import checked
+from .effect import refuse_no_effect
+from .frame import Batch, Frame, unit_scale
+from .severity import stands_still
+from .strength import measured
+from .unit_noise import normal_fields
+
+if TYPE_CHECKING:
+    import torch
+
+    from .catalogue import Perturbation
+    from .point import Point, Step
+
+Draw = tuple[int, int]  # seed and realisation
+
+
+def route(point: Point) -> object:
+    """What two points must have in common to be done together: everything but their numbers."""
+    return tuple(
+        (
+            step.name,
+            step.on,
+            tuple((name, value if isinstance(value, str) else None) for name, value in step.parameters),
+        )
+        for step in point.steps
+    )
+
+
+def start(
+    members: list[int],
+    images: torch.Tensor,
+    labels: torch.Tensor | None,
+    points: Sequence[Point],
+    frames: Sequence[Frame],
+    regions: Mapping[str, torch.Tensor],
+    draw: Draw,
+) -> Course:
+    """The course of those samples of a batch whose places are `members`; their points have one route."""
+    import torch
+
+    everyone = len(members) == len(images)
+    point, case = points[members[0]], frames[members[0]].key
+    names = sorted({step.on for step in point.steps if step.on is not None})
+    for name in names:
+        if name not in regions:
+            raise PerturbationError(f"case {case}: {point} needs a mask of {name!r}, and none was given")
+    # Half precision would round mild perturbations away. Contiguous: a view's layout must not change how sums round.
+    dtype = images.dtype if images.dtype.itemsize >= 4 else torch.float32
+    return Course(
+        points=[points[i] for i in members],
+        images=(images if everyone else images[members]).to(dtype).contiguous(),
+        labels=labels if labels is None or everyone else labels[members],
+        regions={n: (regions[n] if everyone else regions[n][members]).to(images.device, torch.bool) for n in names},
+        frames=[frames[i] for i in members],
+        draw=draw,
+    )
+
+
+def moved(values: torch.Tensor, point: Point, frame: Frame, draw: Draw) -> torch.Tensor:
+    """Labels or masks (N, *spatial) of one case after the steps of a point that move labels."""
+    masks, frames = values.unsqueeze(0), (frame,)  # one sample with N channels
+    for step, perturbation, ordinal in _numbered(point):
+        if perturbation.moves_labels and not stands_still(step):
+            batch = _batch(masks, frames, step, ordinal, draw, labels=True)
+            masks, frames = perturbation.apply(batch, **_parameters([step]))
+    return masks.squeeze(0)
+
+
+@dataclass(eq=False)
+class Course:
+    """A group of samples on their way: `images`, `labels`, `regions` and `frames` are as they are by now.
+
+    `given` are the images at the start, `before` the same moved along, so that the two can be compared voxel by voxel.
+    """
+
+    points: list[Point]
+    images: torch.Tensor
+    labels: torch.Tensor | None
+    regions: dict[str, torch.Tensor]
+    frames: list[Frame]
+    draw: Draw
+    given: torch.Tensor = field(init=False)
+    before: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.given = self.before = self.images
+
+    def run(self) -> None:
+        """Take every step, in order; samples at a step's identity, or without its structure, do not take part in it."""
+        for place, (first, perturbation, ordinal) in enumerate(_numbered(self.points[0])):
+            steps = [point.steps[place] for point in self.points]
+            for step in steps:
+                checked(step)
+            region = None if first.on is None else self.regions[first.on]
+            there = [True] * len(steps) if region is None else region.flatten(1).any(1).tolist()
+            acting = [i for i, step in enumerate(steps) if there[i] and not stands_still(step)]
+            if acting and perturbation.moves_labels:
+                self._move(perturbation, steps, acting, ordinal)
+            elif acting:
+                self._change(perturbation, steps, acting, ordinal, region)
+        if self.images is self.given:
+            self.images = self.images.clone()  # writing to the result must not write to the image given
+
+    def strengths(self) -> list[dict[str, float]]:
+        """Per sample: "changed", the share of changed voxels in the perturbed region, and "snr" in dB there.
+
+        The region is the union of all steps' regions, the comparison is with the image moved along, and the SNR is
+        infinite where nothing changed. Points that only move images have no SNR; their "changed" is the share of voxels
+        that differ at the same place, and 1 where the shape is another.
+
+        Raises:
+            PerturbationError: the result is not finite.
+        """
+        import torch
+
+        steps = self.points[0].steps
+        if not steps:
+            return [{"snr": math.inf, "changed": 0.0} for _ in self.points]
+        if all(checked(step).moves_labels for step in steps):
+            if self.images.shape != self.given.shape:
+                return [{"changed": 1.0} for _ in self.points]
+            different = (self.images != self.given).any(1).flatten(1)
+            return [{"changed": count / different.shape[1]} for count in different.sum(1).tolist()]
+        region = None
+        if all(step.on is not None for step in steps):
+            region = torch.stack(list(self.regions.values())).any(0)
+        strengths = measured(self.before, self.images, *unit_scale(self.frames, self.images), region)
+        for strength, frame, point in zip(strengths, self.frames, self.points, strict=True):
+            if math.isnan(strength["snr"]):
+                raise PerturbationError(f"case {frame.key}: {point} leaves voxels that are NaN or infinite")
+        return strengths
+
+    def _change(
+        self,
+        perturbation: Perturbation,
+        steps: list[Step],
+        acting: list[int],
+        ordinal: int,
+        region: torch.Tensor | None,
+    ) -> None:
+        import torch
+
+        everyone = len(acting) == len(steps)
+        old = self.images if everyone else self.images[acting]
+        region = region if region is None or everyone else region[acting]
+        frames = tuple(self.frames[i] for i in acting)
+        low, span = unit_scale(frames, old)
+        unit = (old - low) / span
+        batch = _batch(unit, frames, steps[0], ordinal, self.draw, region=region)
+        # By its difference: a voxel that keeps its place on the unit scale keeps its bits.
+        new = old + (perturbation.apply(batch, **_parameters([steps[i] for i in acting])) - unit) * span
+        if region is not None:
+            new = torch.where(region.unsqueeze(1), new, old)
+        for place, i in enumerate(acting):
+            if torch.equal(new[place], old[place]):
+                inside = None if region is None else region[place]
+                refuse_no_effect(perturbation, steps[i], unit[place], inside, self.frames[i])
+        self.images = new if everyone else self.images.index_copy(0, _index(acting, new), new)
+
+    def _move(self, perturbation: Perturbation, steps: list[Step], acting: list[int], ordinal: int) -> None:
+        import torch
+
+        frames = tuple(self.frames[i] for i in acting)
+        parameters = _parameters([steps[i] for i in acting])
+        everyone = len(acting) == len(steps)
+
+        def go(values: torch.Tensor, *, labels: bool) -> torch.Tensor:
+            batch = _batch(values if everyone else values[acting], frames, steps[0], ordinal, self.draw, labels=labels)
+            new, after = perturbation.apply(batch, **parameters)
+            for i, frame in zip(acting, after, strict=True):
+                self.frames[i] = frame
+            if everyone:
+                return new
+            if new.shape[1:] != values.shape[1:]:
+                raise PerturbationError(f"case {frames[0].key}: {steps[acting[0]]} changes the shape; perturb it apart")
+            return values.index_copy(0, _index(acting, new), new)
+
+        old, self.images = self.images, go(self.images, labels=False)
+        self.before = self.images if self.before is old else go(self.before, labels=False)
+        self.labels = self.labels if self.labels is None else go(self.labels.unsqueeze(1), labels=True).squeeze(1)
+        self.regions = {n: go(mask.unsqueeze(1), labels=True).squeeze(1) for n, mask in self.regions.items()}
+        for place, i in enumerate(acting):
+            if self.images.shape == old.shape and torch.equal(self.images[i], old[i]):
+                refuse_no_effect(perturbation, steps[i], old[i], None, frames[place])
+
+
+def _numbered(point: Point) -> Iterator[tuple[Step, Perturbation, int]]:
+    """Steps with their perturbations; the n-th step of one name draws other random fields than the first."""
+    names = [step.name for step in point.steps]
+    for place, step in enumerate(point.steps):
+        yield step, checked(step), names[:place].count(step.name)
+
+
+def _batch(
+    values: torch.Tensor,
+    frames: tuple[Frame, ...],
+    step: Step,
+    ordinal: int,
+    draw: Draw,
+    *,
+    region: torch.Tensor | None = None,
+    labels: bool = False,
+) -> Batch:
+    seed, realisation = draw
+
+    def normal(number: int, shape: Sequence[int]) -> torch.Tensor:
+        keys = [(seed, frame.key, step.name, ordinal, number, realisation) for frame in frames]
+        return normal_fields(keys, shape, like=values)
+
+    return Batch(values, frames, normal, region, labels)
+
+
+def _parameters(steps: list[Step]) -> dict[str, Any]:
+    """For each parameter one number per step; a word is the same for all."""
+    columns = {name: [dict(step.parameters)[name] for step in steps] for name, _ in steps[0].parameters}
+    return {name: values[0] if isinstance(values[0], str) else tuple(values) for name, values in columns.items()}
+
+
+def _index(places: list[int], like: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return torch.tensor(places, device=like.device)

@@ -1,0 +1,121 @@
+"""Stored the wrong way round: mirrored and transposed images, a stress test of laterality and orientation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import PerturbationError
+from .catalogue import Choice, Perturbation, declare
+
+if TYPE_CHECKING:
+    import torch
+
+    from .frame import Batch, Frame
+
+T = TypeVar("T")
+
+_ANATOMICAL = {"left-right": ("L", "R"), "anterior-posterior": ("A", "P"), "inferior-superior": ("I", "S")}
+_STORED = ("rows", "columns", "slices")  # the first, second and third axis of the array
+
+
+def flip(batch: Batch, *, axis: str) -> tuple[torch.Tensor, tuple[Frame, ...]]:
+    """The voxels in reverse order along an axis; spacing and axis codes stay, as of a mirrored patient."""
+    import torch
+
+    numbers = [axis_number(frame, axis) for frame in batch.frames]
+    if len(set(numbers)) == 1:
+        return batch.values.flip(numbers[0] + 2), batch.frames
+    flipped = [sample.flip(number + 1) for sample, number in zip(batch.values, numbers, strict=True)]
+    return torch.stack(flipped), batch.frames
+
+
+def axis_swap(batch: Batch, *, axes: str) -> tuple[torch.Tensor, tuple[Frame, ...]]:
+    """The array transposed; spacing and axis codes move along with their axes."""
+    first, second = (axis_number(batch.frames[0], word) for word in axes.split("-"))
+    frames = tuple(
+        replace(frame, spacing=_swapped(frame.spacing, first, second), axes=_swapped(frame.axes, first, second))
+        for frame in batch.frames
+    )
+    return batch.values.transpose(first + 2, second + 2).contiguous(), frames
+
+
+def axis_number(frame: Frame, word: str) -> int:
+    """Which array axis a word means in an image.
+
+    Raises:
+        PerturbationError: the image has no such axis.
+    """
+    stored = _STORED[: len(frame.axes)]
+    if word in stored:
+        return stored.index(word)
+    for number, code in enumerate(frame.axes):
+        if code in _ANATOMICAL.get(word, ()):
+            return number
+    anatomical = [name for code in frame.axes for name, codes in _ANATOMICAL.items() if code in codes]
+    raise PerturbationError(f"case {frame.key} has no axis {word!r}; it has {', '.join([*anatomical, *stored])}")
+
+
+def could_flip(image: torch.Tensor, region: torch.Tensor | None, frame: Frame, *, axis: str) -> bool:
+    """Whether the image varies along the axis: one that does not is its own mirror image."""
+    return _varies(image, axis_number(frame, axis))
+
+
+def could_swap(image: torch.Tensor, region: torch.Tensor | None, frame: Frame, *, axes: str) -> bool:
+    """Whether the image varies along either axis."""
+    return any(_varies(image, axis_number(frame, word)) for word in axes.split("-"))
+
+
+def _varies(image: torch.Tensor, number: int) -> bool:
+    return bool((image != image.narrow(number + 1, 0, 1)).any())
+
+
+def _swapped(values: tuple[T, ...], first: int, second: int) -> tuple[T, ...]:
+    order = list(range(len(values)))
+    order[first], order[second] = second, first
+    return tuple(values[i] for i in order)
+
+
+declare(
+    Perturbation(
+        "flip",
+        "The image mirrored along one axis; labels move with their voxels and keep their names.",
+        alternatives=(
+            (
+                Choice(
+                    "axis",
+                    (*_ANATOMICAL, *_STORED),
+                    meaning="an anatomical axis by the image's orientation, or the first, second or third axis as stored",
+                ),
+            ),
+        ),
+        apply=flip,
+        moves_labels=True,
+        local=False,
+        synonyms=("mirror",),
+        source="a stress test: a mirrored file, or a patient with situs inversus",
+        could_change=could_flip,
+    )
+)
+
+declare(
+    Perturbation(
+        "axis swap",
+        "Two axes of the stored array exchanged, their spacings and labels with them.",
+        alternatives=(
+            (
+                Choice(
+                    "axes",
+                    ("rows-columns", "rows-slices", "columns-slices"),
+                    meaning="rows, columns and slices are the first, second and third axis as stored",
+                ),
+            ),
+        ),
+        apply=axis_swap,
+        moves_labels=True,
+        local=False,
+        synonyms=("transpose",),
+        source="a stress test: a file whose axes were written in another order",
+        could_change=could_swap,
+    )
+)
