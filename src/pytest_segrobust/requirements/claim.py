@@ -162,7 +162,7 @@ def bound(perturbation: Perturbation, name: str, low: float | None, high: float 
             f"{name} = {plain(identity)} changes nothing, so '{name} >= {show(low)}' has no strong end; "
             f"write '{name} <= {show(low)}' or both ends, such as '{show(low)} <= {name} <= ...'"
         )
-    low, high = (identity if end is None else end + 0.0 for end in (low, high))  # -0 is 0
+    low, high = (float(identity if end is None else end) + 0.0 for end in (low, high))  # -0 is 0
     if low > high:
         raise SpecError(f"no {name} is at least {show(low)} and at most {show(high)}; swap the ends")
     if low == high and math.isinf(low):

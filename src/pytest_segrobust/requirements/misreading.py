@@ -47,9 +47,14 @@ class MisreadError(SpecError):
     """A SpecError that names its place in the sentence already."""
 
 
+def one_line(text: str) -> str:
+    """The text on one line, without characters that would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 def place(text: str, start: int, words: str, message: str) -> str:
     """The message with its column and words, and the sentence they stand in."""
-    return f"at column {start + 1}, '{words}': {message} (in: {text})"
+    return one_line(f"at column {start + 1}, '{words}': {message} (in: {text})")
 
 
 def unexpected(text: str, position: int, accepted: Sequence[str], read: Sequence[Token], words: Vocabulary) -> str:
@@ -62,7 +67,7 @@ def unexpected(text: str, position: int, accepted: Sequence[str], read: Sequence
     expected = _expected([*likely, *(kind for kind in accepted if kind not in likely)], read, words)
     meant = f"; did you mean '{close}'?" if close else ""
     if not rest:
-        return f"the sentence stops too early: expected {expected} at its end (in: {text})"
+        return one_line(f"the sentence stops too early: expected {expected} at its end (in: {text})")
     if rest.startswith('"') and "QUOTED" in accepted:
         meant = "; the quotation mark is never closed"
     return place(text, position, found, f"expected {expected}{meant}")

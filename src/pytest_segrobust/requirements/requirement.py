@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Form = Literal["value", "drop", "relative drop", "increase"]
@@ -73,3 +73,8 @@ class Requirement:
     statement: str = ""  # as the user wrote it; "" for the long form
     line: int = 0  # where it stands in its file
     extra: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def claim(self) -> Requirement:
+        """What is claimed, without its name, reasons and place: equal claims are decided alike."""
+        return replace(self, id="", rationale="", risks=(), tags=(), statement="", line=0)

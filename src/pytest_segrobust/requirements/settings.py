@@ -1,68 +1,193 @@
-"""The tables of segrobust.toml as pydantic models: model, data, decision, requirement."""
+"""The tables of segrobust.toml as pydantic models: model, data, decision, requirement.
+
+The texts here are also what an editor shows while the file is written: they go into the published JSON Schema.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+_T = TypeVar("_T")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 class Table(BaseModel):
     """A table of the file: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSettings(Table):
     """[model]: how to open the checkpoint, feed it, and read its output."""
 
-    network: str | None = Field(None, description="module:function that builds the network, for a file that holds weights alone")
-    outputs: Literal["logits", "probabilities", "labels"] = "logits"
-    activation: Literal["softmax", "sigmoid"] = Field("softmax", description="sigmoid where structures may overlap, one channel each")
-    classes: dict[str, int | list[int]] = Field(description="structure = channel (and label value); a list is their union")
-    background: int | None = Field(0, description="the channel that is no structure; leave out ... for sigmoid")
+    network: str | None = Field(
+        None,
+        description="module:function that builds the network, for a file that holds weights alone",
+        examples=["my_package.models:build_unet"],
+    )
+    outputs: Literal["logits", "probabilities", "labels"] = Field("logits", description="what the network returns")
+    activation: Literal["softmax", "sigmoid"] = Field(
+        "softmax", description="sigmoid where structures may overlap, one channel each"
+    )
+    classes: dict[str, int | list[int]] = Field(
+        description="structure = channel (and label value); a list is their union",
+        examples=[{"anterior": 1, "posterior": 2}],
+    )
+    background: int | None = Field(
+        0, description="the channel that is no structure; sigmoid has none, so leave it out there"
+    )
     channels: Annotated[int, Field(ge=1)] = Field(1, description="input channels")
-    dimensions: Literal[2, 3] | None = Field(None, description="2: a 2-D network, fed a volume slice by slice along its last axis")
-    normalise: Literal["none", "zscore", "unit"] = Field("none", description="after the perturbation, as in the product")
-    preprocess: str | None = Field(None, description="module:function(image, spacing) instead of normalise; image is a float tensor (channels, *spatial)")
-    window: list[Annotated[int, Field(ge=1)]] | None = Field(None, description="sliding window in voxels; smaller images are padded with 0 to it")
-    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    pad_multiple: Annotated[int, Field(ge=1)] = Field(16, description="without a window: whole images, padded with 0 to multiples of this")
-    precision: Literal["full", "mixed"] = "full"
-    batch_size: Annotated[int, Field(ge=1)] | None = Field(None, description="images per forward pass; sized to the device when absent")
+    dimensions: Literal[2, 3] | None = Field(
+        None, description="2: a 2-D network, fed a volume slice by slice along its last axis"
+    )
+    normalise: Literal["none", "zscore", "unit"] = Field(
+        "none", description="after the perturbation, as in the product"
+    )
+    preprocess: str | None = Field(
+        None,
+        description="module:function(image, spacing) instead of normalise; image is a float tensor (channels, *spatial)",
+    )
+    window: list[Annotated[int, Field(ge=1)]] | None = Field(
+        None, description="sliding window in voxels; smaller images are padded with 0 to it", examples=[[96, 96, 96]]
+    )
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="share by which windows overlap")
+    pad_multiple: Annotated[int, Field(ge=1)] = Field(
+        16, description="without a window: whole images, padded with 0 to multiples of this"
+    )
+    precision: Literal["full", "mixed"] = Field(
+        "full", description="mixed: half precision where the device is faster so"
+    )
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="images per forward pass; sized to the device when absent"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sigmoid_has_no_background(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("activation") == "sigmoid":
+            return {"background": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        for key in ("network", "preprocess"):
+            named = getattr(self, key)
+            if named is not None and not _FUNCTION.fullmatch(named):
+                raise ValueError(f"{key} = '{named}' is not module:function, such as 'my_package.models:build_unet'")
+        if self.preprocess is not None and self.normalise != "none":
+            raise ValueError("preprocess replaces normalise; state one of them")
+        if not self.classes:
+            raise ValueError("classes is empty; name each structure with its channel, such as { lung = 1 }")
+        if self.activation == "sigmoid" and self.background is not None:
+            raise ValueError(
+                "background has no meaning with activation = 'sigmoid', which gives each structure a channel of its own; leave it out"
+            )
+        for name, value in self.classes.items():
+            values = value if isinstance(value, list) else [value]
+            if not name.strip() or not name.isprintable():
+                raise ValueError(f"classes: {name!r} is not a name that can be read; use letters and digits")
+            if not values or min(values) < 0:
+                raise ValueError(f"classes.{name} = {value} is no channel; channels count from 0")
+            if len(set(values)) < len(values):
+                raise ValueError(f"classes.{name} = {value} names a channel twice")
+            if self.background in values:
+                raise ValueError(
+                    f"classes.{name} = {value} is the background, channel {self.background}; "
+                    "give the structure its own channel, or say background = ..."
+                )
+        return self
 
 
 class Percentiles(Table):
     """The unit scale runs between two percentiles of each image and channel."""
 
-    percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
+    percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]] = Field(
+        description="the percentiles that are 0 and 1", examples=[[0.5, 99.5]]
+    )
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        return _rising(self, "percentiles", self.percentiles)
 
 
 class Window(Table):
     """The unit scale runs between two fixed values, such as HU."""
 
-    window: tuple[float, float]
+    window: tuple[float, float] = Field(description="the intensities that are 0 and 1", examples=[[-1000, 400]])
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        return _rising(self, "window", self.window)
+
+
+def _rising(table: _T, key: str, ends: tuple[float, float]) -> _T:
+    low, high = ends
+    if not low < high:
+        raise ValueError(
+            f"{key} = [{low:g}, {high:g}] does not rise; the first is what 0 means, the second what 1 means"
+        )
+    return table
+
+
+def _kind_of_intensity(value: Any) -> str:
+    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
+    return "window" if "window" in keys else "percentiles"
+
+
+Intensity = Annotated[
+    Annotated[Percentiles, Tag("percentiles")] | Annotated[Window, Tag("window")], Discriminator(_kind_of_intensity)
+]
 
 
 class DataSettings(Table):
     """[data]: which cases there are, who is one patient, and what 1 means on the unit intensity scale."""
 
-    images: str | list[str] | None = Field(None, description="pattern with * and {name}; a list is one pattern per channel")
-    labels: str | None = Field(None, description="pattern with the placeholders of images; {name} is the file's name without ending")
-    cases: str | None = Field(None, description="a .csv with columns id, image (or image_1, image_2 ...), label, patient; others are metadata")
+    images: str | list[str] | None = Field(
+        None,
+        description="pattern with * and {name}; a list is one pattern per channel",
+        examples=["imagesTs/*.nii.gz", ["{name}/t1.nii.gz", "{name}/flair.nii.gz"]],
+    )
+    labels: str | None = Field(
+        None,
+        description="pattern with the placeholders of images; {name} is the file's name without ending",
+        examples=["labelsTs/{name}.nii.gz"],
+    )
+    cases: str | None = Field(
+        None,
+        description="a .csv with columns id, image (or image_1, image_2 ...), label, patient; others are metadata",
+        examples=["cases.csv"],
+    )
     decathlon: str | None = Field(None, description="a Medical Segmentation Decathlon folder or its dataset.json")
-    section: Literal["training", "test"] = "training"
-    patient: str | None = Field(None, description="pattern of who counts as one, such as {name}; a column with cases")
-    channel_axis: Literal["last", "first"] | None = Field(None, description="where a file holds several channels: which axis they are on")
-    intensity: Percentiles | Window = Percentiles(percentiles=(0.5, 99.5))
-    label_values: dict[str, int | list[int]] = Field(default_factory=dict, description="where label values differ from the model's channels")
-    exclude: dict[str, str] = Field(default_factory=dict, description="case = reason; excluded cases are listed in the report")
+    section: Literal["training", "test"] = Field("training", description="which section of a Decathlon folder")
+    patient: str | None = Field(
+        None,
+        description="pattern of who counts as one, such as {name}; a column with cases",
+        examples=["{name}", "{patient}"],
+    )
+    channel_axis: Literal["last", "first"] | None = Field(
+        None, description="where a file holds several channels: which axis they are on"
+    )
+    intensity: Intensity = Field(
+        Percentiles(percentiles=(0.5, 99.5)),
+        description="what 0 and 1 are on the unit scale on which sigma and other strengths are stated",
+    )
+    label_values: dict[str, int | list[int]] = Field(
+        default_factory=dict, description="where label values differ from the model's channels"
+    )
+    exclude: dict[str, str] = Field(
+        default_factory=dict,
+        description="case = reason; excluded cases are listed in the report",
+        examples=[{"case_17": "motion artefact seen at acquisition"}],
+    )
 
 
 class GrossFailure(Table):
     """What counts as a gross failure besides a crash, NaN, a wrong shape and a lost structure."""
 
-    dsc_below: Annotated[float, Field(gt=0, le=1)]
+    dsc_below: Annotated[float, Field(gt=0, le=1)] = Field(description="a DSC below this is a gross failure")
 
 
 class DecisionSettings(Table):
@@ -70,35 +195,76 @@ class DecisionSettings(Table):
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="one-sided")
     minimum_patients: Annotated[int, Field(ge=2)] = Field(5, description="fewer are not evaluable")
-    empty_reference: Literal["exclude", "score"] = Field("exclude", description="cases whose reference lacks a structure: left out of its n, clean and perturbed alike, or scored 1 or 0")
-    gross_failure: GrossFailure | None = None
-    realisations: Annotated[int, Field(ge=1)] | None = Field(None, description="noise draws per patient and point; the profile's when absent")
+    empty_reference: Literal["exclude", "score"] = Field(
+        "exclude",
+        description="cases whose reference lacks a structure: left out of its n, clean and perturbed alike, or scored 1 or 0",
+    )
+    gross_failure: GrossFailure | None = Field(
+        None, description="more that counts as a gross failure; no default looks official"
+    )
+    realisations: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="noise draws per patient and point; the profile's when absent"
+    )
+
+
+# An end of a range may be infinite: an SNR of inf dB is no noise at all.
+_End = Annotated[float, Field(allow_inf_nan=True)]
 
 
 class RequirementTable(Table):
     """[[requirement]]: one claim, as a sentence or in the long form."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    statement: str | None = None
-    measure: str | None = Field(None, description="dsc, dsc_drop, relative_dsc_drop, hd95_increase, volume_bias, gross_failure_rate ...")
-    structure: str | None = None
-    average: bool = False
-    tolerance: float | None = Field(None, description="mm, for nsd")
-    perturbation: dict[str, dict[str, float | str | list[float] | list[str]]] = Field(default_factory=dict)
-    below: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    at_least: float | None = None
-    within: float | None = None
-    patients: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="share of patients for whom it must hold")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
-    rationale: str = ""
-    risks: list[str] = Field(default_factory=list)
-    tags: list[str] = Field(default_factory=list)
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        description="its name in reports and test ids", examples=["ROB-001"]
+    )
+    statement: str | None = Field(
+        None,
+        description="[mean] MEASURE [of STRUCTURE] [under PERTURBATION [on STRUCTURE] [with BOUNDS]] is COMPARISON LIMIT "
+        "[for 95 % of patients] [with 97.5 % confidence]",
+        examples=[
+            "DSC drop under gaussian noise with sigma <= 0.1 is below 5 %",
+            "DSC drop under gamma with 0.7 <= gamma <= 1.5 is below 3 % for 95 % of patients",
+            "HD95 increase under gaussian blur with sigma <= 1 mm is below 3 mm",
+            "DSC is at least 0.85",
+        ],
+    )
+    measure: str | None = Field(
+        None,
+        description="long form: dsc, dsc_drop, relative_dsc_drop, hd95_increase, volume_bias, gross_failure_rate ...",
+    )
+    structure: str | None = Field(None, description="long form: one of the classes; each of them when absent")
+    average: bool = Field(default=False, description="long form: the mean over structures instead of each structure")
+    tolerance: float | None = Field(None, description="long form: mm, for nsd")
+    perturbation: dict[str, dict[str, _End | str | list[_End] | list[str]]] = Field(
+        default_factory=dict,
+        description="long form: name = { parameter = [low, high] or exactly one value, choice = word or words, "
+        "on = structure }; several are applied in order",
+        examples=[{"gaussian_noise": {"sigma": [0, 0.1]}}, {"flip": {"axis": ["left-right"]}}],
+    )
+    below: float | None = Field(None, description="long form: the limit, in the measure's unit (5 % is 0.05)")
+    at_most: float | None = Field(None, description="long form: the limit, itself allowed")
+    above: float | None = Field(None, description="long form: the limit of a measure that is better higher")
+    at_least: float | None = Field(None, description="long form: that limit, itself allowed")
+    within: float | None = Field(
+        None, description="long form: the largest size of a measure with a sign, such as volume_bias"
+    )
+    patients: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="long form: share of patients for whom it must hold; their mean when absent"
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = Field(
+        None, description="one-sided; that of [decision] when absent"
+    )
+    rationale: str = Field(
+        "", description="why this limit and this range", examples=["inter-reader DSC is 0.90; see RMF-12"]
+    )
+    risks: list[str] = Field(
+        default_factory=list, description="risks that this requirement controls", examples=[["H-3"]]
+    )
+    tags: list[str] = Field(default_factory=list, description="words to select it by (-k)")
 
 
 class SpecFile(Table):
-    """The whole of segrobust.toml."""
+    """The whole of segrobust.toml: a model, data, and the requirements that the model must meet on them."""
 
     model: ModelSettings
     data: DataSettings

@@ -1,0 +1,58 @@
+"""The canonical form of a requirement file, and its SHA-256: equal meanings have equal hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_segrobust.requirements.wording import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_segrobust.requirements.requirement import Requirement
+    from pytest_segrobust.requirements.settings import DataSettings, DecisionSettings, ModelSettings
+    from pytest_segrobust.requirements.vocabulary import Catalogue
+
+
+def canonical(
+    model: ModelSettings,
+    data: DataSettings,
+    decision: DecisionSettings,
+    requirements: Iterable[Requirement],
+    catalogue: Catalogue | None = None,
+) -> str:
+    """All that the file means as one JSON text.
+
+    Defaults are written out, so that the text says what was decided even where a later version has other defaults.
+    Requirements are sentences with their confidence, whether or not the file repeated it, in the order of their ids.
+    """
+    plain = {
+        "model": {**model.model_dump(mode="json"), "classes": _channels(model.classes)},
+        "data": {**data.model_dump(mode="json"), "label_values": _channels(data.label_values)},
+        "decision": decision.model_dump(mode="json"),
+        "requirements": [_requirement(r, catalogue) for r in sorted(requirements, key=lambda r: r.id)],
+    }
+    return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def sha256(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, in hex."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _channels(classes: dict[str, int | list[int]]) -> dict[str, list[int]]:
+    # 1 and [1] are the same channel, [1, 2] and [2, 1] the same union.
+    return {name: sorted(value) if isinstance(value, list) else [value] for name, value in classes.items()}
+
+
+def _requirement(requirement: Requirement, catalogue: Catalogue | None) -> dict[str, Any]:
+    return {
+        "id": requirement.id,
+        "statement": render(replace(requirement, confidence_stated=True), catalogue),
+        "rationale": " ".join(requirement.rationale.split()),
+        "risks": sorted(set(requirement.risks)),
+        "tags": sorted(set(requirement.tags)),
+    }

@@ -1,0 +1,62 @@
+"""What a set of requirements leaves open, said before anything is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_segrobust.requirements import claim
+from pytest_segrobust.requirements import measure as measures
+from pytest_segrobust.requirements.requirement import Range, Requirement
+from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue, catalogue_or
+from pytest_segrobust.requirements.wording import structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Good values of these are within reach of a mask that is otherwise wrong, such as an empty one or one elsewhere.
+_ONE_SIDED = frozenset(
+    {"over_segmentation", "under_segmentation", "volume_bias", "volume_error", "agreement", GROSS_FAILURE_RATE}
+)
+
+
+def cautions(
+    requirements: Iterable[Requirement], structures: tuple[str, ...], catalogue: Catalogue | None = None
+) -> tuple[str, ...]:
+    """Warnings for the terminal and the report, each one line."""
+    known = tuple(requirements)
+    return (*_drops_alone(known, structures), *_stress(known, catalogue))
+
+
+def _drops_alone(requirements: tuple[Requirement, ...], structures: tuple[str, ...]) -> Iterable[str]:
+    relative = [r for r in requirements if r.measure.form != "value"]
+    absolute = [r for r in requirements if r.measure.form == "value" and r.measure.metric not in _ONE_SIDED]
+    held = {name for r in absolute if not r.average for name in _named(r, structures)}
+    bare = [name for name in structures if name not in held and any(_is_of(r, name) for r in relative)]
+    if bare:
+        example = structure(bare[0])
+        yield (
+            f"{', '.join(bare)}: only drops or increases are limited, which says nothing about a model that is bad "
+            f"already; add an absolute requirement, such as 'DSC of {example} is at least ...'"
+        )
+    if any(r.average for r in relative) and not any(r.average for r in absolute) and not set(structures) <= held:
+        yield (
+            "only the drop of the mean over structures is limited, which says nothing about a model that is bad "
+            "already; add an absolute requirement, such as 'mean DSC is at least ...'"
+        )
+
+
+def _named(requirement: Requirement, structures: tuple[str, ...]) -> tuple[str, ...]:
+    return structures if requirement.structure is None else (requirement.structure,)
+
+
+def _is_of(requirement: Requirement, name: str) -> bool:
+    return not requirement.average and requirement.structure in (None, name)
+
+
+def _stress(requirements: tuple[Requirement, ...], catalogue: Catalogue | None) -> Iterable[str]:
+    for requirement in requirements:
+        for domain in requirement.domains:
+            perturbation = catalogue_or(catalogue)[domain.perturbation]
+            for spread in domain.ranges:
+                if isinstance(spread, Range) and (unusual := claim.implausible(perturbation, spread)):
+                    yield f"{requirement.id} ({measures.words(requirement.measure)}): {unusual}"

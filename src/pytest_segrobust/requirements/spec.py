@@ -1,0 +1,210 @@
+"""A requirement file: read, checked and hashed, without loading anything heavy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from pytest_segrobust.errors import SpecError
+from pytest_segrobust.requirements import long_form
+from pytest_segrobust.requirements.canonical import canonical, sha256
+from pytest_segrobust.requirements.cautions import cautions
+from pytest_segrobust.requirements.lines import line_of
+from pytest_segrobust.requirements.measure import needs_reference, words
+from pytest_segrobust.requirements.misreading import one_line
+from pytest_segrobust.requirements.mistakes import explained, where
+from pytest_segrobust.requirements.sentence import parse, render
+from pytest_segrobust.requirements.settings import (
+    DataSettings,
+    DecisionSettings,
+    ModelSettings,
+    RequirementTable,
+    SpecFile,
+)
+from pytest_segrobust.requirements.vocabulary import nearest
+
+if TYPE_CHECKING:
+    from pytest_segrobust.requirements.lines import Path as Keys
+    from pytest_segrobust.requirements.requirement import Requirement
+    from pytest_segrobust.requirements.vocabulary import Catalogue
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a requirement file claims.
+
+    `sha256` is of the canonical form: comments, order of keys, spaces and synonyms do not change it, any change of
+    meaning does. `text_sha256` is of the file's bytes. `warnings` are for the reader of the report.
+    """
+
+    path: Path
+    model: ModelSettings
+    data: DataSettings
+    decision: DecisionSettings
+    requirements: tuple[Requirement, ...]
+    sha256: str
+    text_sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+class _File:
+    """The file being read: its text and tables, for errors that name the line and the key."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = _shown(path)
+        self.content = _content(path, self.name)
+        self.text, self.tables = _tables(self.content, self.name)
+
+    def error(self, keys: Keys, message: str) -> SpecError:
+        line = line_of(self.text, keys)
+        place = f"{self.name}:{line}" if line else self.name
+        return SpecError(one_line(f"{place}: {where(keys, self.tables)}: {message}"))
+
+
+def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
+    """The checked contents of a requirement file.
+
+    Raises SpecError, one line that names the file, the line, the key, and what could stand there.
+    """
+    file = _File(path)
+    try:
+        # As JSON, since only there "strict" means what TOML means: a list may fill a tuple, "3" is no number.
+        parsed = SpecFile.model_validate_json(json.dumps(file.tables), strict=True)
+    except TypeError:
+        raise SpecError(f"{file.name}: dates and times mean nothing here; put them in quotation marks") from None
+    except ValidationError as error:
+        raise file.error(*explained(error, file.tables)) from None
+    _check_data(file, parsed.data)
+    requirements = _requirements(file, parsed, catalogue)
+    text = canonical(parsed.model, parsed.data, parsed.decision, requirements, catalogue)
+    return Spec(
+        path=path,
+        model=parsed.model,
+        data=parsed.data,
+        decision=parsed.decision,
+        requirements=requirements,
+        sha256=sha256(text),
+        text_sha256=hashlib.sha256(file.content).hexdigest(),
+        warnings=cautions(requirements, tuple(parsed.model.classes), catalogue),
+    )
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _content(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(one_line(f"{name} cannot be read: {os.strerror(error.errno or 0)}")) from None
+
+
+def _tables(content: bytes, name: str) -> tuple[str, dict[str, Any]]:
+    try:
+        text = content.decode("utf-8-sig")  # Windows editors put a mark in front
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SpecError(
+            f"{name}:{line}: not UTF-8 (byte 0x{content[error.start]:02x}); save the file as UTF-8"
+        ) from None
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(one_line(f"{name}: not TOML: {error}")) from None
+    except (RecursionError, ValueError) as error:  # nested a thousandfold; a number of ten thousand digits
+        raise SpecError(one_line(f"{name}: cannot be read as TOML: {error}")) from None
+
+
+def _check_data(file: _File, data: DataSettings) -> None:
+    sources = [key for key in ("images", "cases", "decathlon") if getattr(data, key) is not None]
+    if len(sources) != 1:
+        stated = " and ".join(sources) or "none"
+        raise file.error(
+            ("data",),
+            f"state where the images are, one of images (a pattern), cases (a .csv), decathlon (a folder); not {stated}",
+        )
+    if data.patient is None and sources != ["cases"]:
+        raise file.error(
+            ("data",),
+            'say who counts as one patient: patient = "{name}" if every image is another patient\'s, or a pattern of the '
+            "part of the name that says who; it is never guessed",
+        )
+
+
+def _requirements(file: _File, parsed: SpecFile, catalogue: Catalogue | None) -> tuple[Requirement, ...]:
+    twice = [name for name, count in Counter(table.id for table in parsed.requirement).items() if count > 1]
+    if twice:
+        first, second = [index for index, table in enumerate(parsed.requirement) if table.id == twice[0]][:2]
+        earlier = line_of(file.text, ("requirement", first, "id"))
+        raise file.error(("requirement", second, "id"), f"stands on line {earlier} already; give each its own id")
+    return tuple(_requirement(file, index, table, parsed, catalogue) for index, table in enumerate(parsed.requirement))
+
+
+def _requirement(
+    file: _File, index: int, table: RequirementTable, parsed: SpecFile, catalogue: Catalogue | None
+) -> Requirement:
+    here: Keys = ("requirement", index)
+    try:
+        claim = _claim(table, catalogue)
+    except SpecError as error:
+        raise file.error(here if table.statement is None else (*here, "statement"), str(error)) from None
+    _check_structures(file, here, claim, parsed)
+    return replace(
+        claim,
+        id=table.id,
+        confidence=claim.confidence if claim.confidence_stated else parsed.decision.confidence,
+        rationale=table.rationale,
+        risks=tuple(table.risks),
+        tags=tuple(table.tags),
+        statement=table.statement or "",
+        line=line_of(file.text, (*here, "id")),
+    )
+
+
+def _claim(table: RequirementTable, catalogue: Catalogue | None) -> Requirement:
+    """The claim of the sentence or the keys; where both are there they must say the same."""
+    if table.statement is None:
+        return long_form.read(table, catalogue)
+    claim = parse(table.statement, catalogue)
+    if table.confidence is not None:
+        if claim.confidence_stated and claim.confidence != table.confidence:
+            raise SpecError(f"it says {claim.confidence:g} confidence, the key beside it {table.confidence:g}")
+        claim = replace(claim, confidence=table.confidence, confidence_stated=True)
+    if keys := long_form.stated(table):
+        try:
+            spelt = long_form.read(table, catalogue)
+        except SpecError as error:
+            raise SpecError(f"{error} (of the keys beside the statement; leave out {', '.join(keys)})") from None
+        spelt = replace(spelt, confidence=claim.confidence, confidence_stated=claim.confidence_stated)
+        if spelt.claim != claim.claim:
+            raise SpecError(
+                f"it says '{render(claim, catalogue)}', the keys beside it '{render(spelt, catalogue)}'; state it once"
+            )
+    return claim
+
+
+def _check_structures(file: _File, here: Keys, claim: Requirement, parsed: SpecFile) -> None:
+    key = (*here, "statement") if claim.statement else here
+    known = list(parsed.model.classes)
+    for name in (claim.structure, *(domain.on for domain in claim.domains)):
+        if name is not None and name not in known:
+            close = nearest(name, known)
+            meant = f"; did you mean '{close}'?" if close else ""
+            raise file.error(key, f"no structure '{name}' in [model] classes{meant} (known: {', '.join(known)})")
+    unlabelled = parsed.data.images is not None and parsed.data.labels is None
+    needing = [words(claim.measure)] if needs_reference(claim.measure) else []
+    needing += [f"{domain.perturbation} on {domain.on}" for domain in claim.domains if domain.on is not None]
+    if unlabelled and needing:
+        raise file.error(key, f'{needing[0]} needs labels; add labels = "labels/{{name}}.nii.gz" to [data]')
