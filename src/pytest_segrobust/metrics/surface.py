@@ -100,12 +100,12 @@ def bounding_box(mask: Mask) -> Box | None:
 
 def surface_of(mask: Mask, box: Box, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Surface:
     """The surface of a mask that is given as its bounding box's content, `mask`, in an image of `shape`."""
-    core = tuple(slice(None) if length == 1 else slice(1, -1) for length in shape)
+    directions = [axis for axis, length in enumerate(shape) if length > 1] or range(len(shape))
+    core = tuple(slice(1, -1) if axis in directions else slice(None) for axis in range(len(shape)))
     inner = mask[core].copy()
-    for axis, length in enumerate(shape):
-        if length > 1:
-            for shifted in (slice(None, -2), slice(2, None)):
-                inner &= mask[*core[:axis], shifted, *core[axis + 1 :]]
+    for axis in directions:
+        for shifted in (slice(None, -2), slice(2, None)):
+            inner &= mask[*core[:axis], shifted, *core[axis + 1 :]]
     edge = mask.copy()
     edge[core] &= ~inner
     return Surface(edge, tuple(int(part.start) for part in box), spacing)
