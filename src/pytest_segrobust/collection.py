@@ -127,7 +127,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         report.longrepr = f"requirement {requirement.id} was skipped, which decides nothing: {_skip_reason(call)}"
         return
     if report.when == "setup":
-        item.config.stash[comparisons_key] = []
+        item.config.stash.setdefault(comparisons_key, []).clear()
         if report.passed:
             return
     if report.when == "teardown":
@@ -135,7 +135,7 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     result = item.stash.get(result_key, None)
     if result is None and isinstance(requirement, PythonRequirement) and report.when == "call":
         result = python_requirements.conclude(
-            requirement, item.config.stash[comparisons_key], passed=report.passed, error=_first_line(call)
+            requirement, item.config.stash.get(comparisons_key, []), passed=report.passed, error=_first_line(call)
         )
         if result.verdict != "passed" and report.passed:
             report.outcome = "failed"

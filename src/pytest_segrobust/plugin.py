@@ -106,8 +106,10 @@ def cases(segrobust_run: Run) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def segrobust(segrobust_run: Run, segmenter: Segmenter, cases: Dataset) -> Segrobust:
+def segrobust(request: pytest.FixtureRequest, segrobust_run: Run, segmenter: Segmenter, cases: Dataset) -> Segrobust:
     """Measure drops and values at exact perturbations, and compare them with limits through their interval."""
     from .assertions import Segrobust
+    from .python_requirements import comparisons_key
 
-    return Segrobust(segrobust_run.evaluation(segmenter, cases), segrobust_run)
+    evaluation = segrobust_run.evaluation(segmenter, cases)
+    return Segrobust(evaluation, segrobust_run, request.config.stash.setdefault(comparisons_key, []))

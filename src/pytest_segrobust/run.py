@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluation import Evaluation
     from .evidence.store import Store
     from .models.segmenter import Segmenter
+    from .perturbations.point import Point
     from .requirements.spec import Spec
     from .verification.profiles import Budget
 
@@ -58,6 +59,7 @@ class Run:
         self.settings = settings
         self.spec = spec
         self.store = store
+        self.last_failures: dict[str, list[Point]] = {}
         self.started = time.perf_counter()
 
     @cached_property
@@ -68,6 +70,10 @@ class Run:
         budget = profile(self.settings.profile)
         realisations = self.spec.decision.realisations
         return budget if realisations is None else replace(budget, realisations=realisations)
+
+    def failing_points(self, requirement: str) -> list[Point]:
+        """Where this requirement failed in the last run of this report folder: tried first."""
+        return list(self.last_failures.get(requirement, ()))
 
     def open_segmenter(self) -> Segmenter:
         """The model named by --segrobust-model, on the device asked for."""
