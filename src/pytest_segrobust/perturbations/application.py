@@ -6,7 +6,6 @@ one call may go through different points; whom a sample shares a batch with neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from .course import moved, route, start
 from .frame import Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import torch
 
     from .point import Point
@@ -71,7 +72,9 @@ def perturb(
         groups.setdefault(route(point), []).append(i)
     courses = []
     for members in groups.values():
-        course = start(members, images, labels, points, frames, regions or {}, (seed, realisation))
+        course = start(
+            members, images, labels, points=points, frames=frames, regions=regions or {}, draw=(seed, realisation)
+        )
         course.run()
         courses.append(course)
     strengths = [strength for course in courses for strength in course.strengths()]

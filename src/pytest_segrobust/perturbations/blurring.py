@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .catalogue import Parameter, Perturbation, declare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from .frame import Batch, Frame
@@ -76,7 +77,7 @@ def _blur_along(values: torch.Tensor, axis: int, kernels: list[list[float]]) -> 
     blurred = values * columns[0]
     for k in range(1, radius + 1):
         pair = padded.narrow(axis, radius - k, size) + padded.narrow(axis, radius + k, size)
-        blurred = blurred + pair * columns[k]
+        blurred += pair.mul_(columns[k])  # in place: neither is needed for a gradient
     return blurred
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,12 @@ from .checks import checked
 from .effect import refuse_no_effect
 from .frame import Batch, Frame, unit_scale
 from .severity import stands_still
-from .strength import measured
+from .strength import measured, voxels
 from .unit_noise import normal_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import torch
 
     from .catalogue import Perturbation
@@ -40,6 +41,7 @@ def start(
     members: list[int],
     images: torch.Tensor,
     labels: torch.Tensor | None,
+    *,
     points: Sequence[Point],
     frames: Sequence[Frame],
     regions: Mapping[str, torch.Tensor],
@@ -73,7 +75,8 @@ def moved(values: torch.Tensor, point: Point, frame: Frame, draw: Draw) -> torch
         if perturbation.moves_labels and not stands_still(step):
             batch = _batch(masks, frames, step, ordinal, draw, labels=True)
             masks, frames = perturbation.apply(batch, **_parameters([step]))
-    return masks.squeeze(0)
+    result: torch.Tensor = masks.squeeze(0)
+    return result
 
 
 @dataclass(eq=False)
@@ -102,8 +105,8 @@ class Course:
             for step in steps:
                 checked(step)
             region = None if first.on is None else self.regions[first.on]
-            there = [True] * len(steps) if region is None else region.flatten(1).any(1).tolist()
-            acting = [i for i, step in enumerate(steps) if there[i] and not stands_still(step)]
+            sizes = voxels(self.images, region).tolist()
+            acting = [i for i, step in enumerate(steps) if sizes[i] and not stands_still(step)]
             if acting and perturbation.moves_labels:
                 self._move(perturbation, steps, acting, ordinal)
             elif acting:
@@ -176,6 +179,7 @@ class Course:
 
         def go(values: torch.Tensor, *, labels: bool) -> torch.Tensor:
             batch = _batch(values if everyone else values[acting], frames, steps[0], ordinal, self.draw, labels=labels)
+            new: torch.Tensor
             new, after = perturbation.apply(batch, **parameters)
             for i, frame in zip(acting, after, strict=True):
                 self.frames[i] = frame

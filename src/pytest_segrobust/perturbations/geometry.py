@@ -56,12 +56,12 @@ def axis_number(frame: Frame, word: str) -> int:
     raise PerturbationError(f"case {frame.key} has no axis {word!r}; it has {', '.join([*anatomical, *stored])}")
 
 
-def could_flip(image: torch.Tensor, region: torch.Tensor | None, frame: Frame, *, axis: str) -> bool:
+def could_flip(image: torch.Tensor, _region: torch.Tensor | None, frame: Frame, *, axis: str) -> bool:
     """Whether the image varies along the axis: one that does not is its own mirror image."""
     return _varies(image, axis_number(frame, axis))
 
 
-def could_swap(image: torch.Tensor, region: torch.Tensor | None, frame: Frame, *, axes: str) -> bool:
+def could_swap(image: torch.Tensor, _region: torch.Tensor | None, frame: Frame, *, axes: str) -> bool:
     """Whether the image varies along either axis."""
     return any(_varies(image, axis_number(frame, word)) for word in axes.split("-"))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .catalogue import Parameter, Perturbation, declare
 from .strength import total, voxels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from .frame import Batch
@@ -17,7 +18,7 @@ _NNUNET = "nnU-Net's training augmentation (Isensee et al. 2021): what a default
 
 
 def gamma(batch: Batch, *, gamma: Sequence[float]) -> torch.Tensor:
-    """u^γ where u > 0, beyond 1 too; what is at or below the scale's zero stays as it is."""
+    """Power law u^γ where u > 0, beyond 1 too; what is at or below the scale's zero stays as it is."""
     import torch
 
     u = batch.values
@@ -30,7 +31,7 @@ def gamma(batch: Batch, *, gamma: Sequence[float]) -> torch.Tensor:
 def brightness(
     batch: Batch, *, factor: Sequence[float] | None = None, shift: Sequence[float] | None = None
 ) -> torch.Tensor:
-    """u · factor, or u + shift."""
+    """Intensities multiplied by a factor, or shifted: u · factor, or u + shift."""
     return batch.values * batch.each(factor) if factor is not None else batch.values + batch.each(shift or ())
 
 
@@ -42,7 +43,7 @@ def contrast(batch: Batch, *, factor: Sequence[float]) -> torch.Tensor:
 
 
 def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
-    """base ** exponent, with the same bits for every number of threads.
+    """Give base ** exponent, with the same bits for every number of threads.
 
     torch's vector and scalar powers differ in the last bit, and which voxels are the scalar remainder depends on how a
     tensor is shared among threads. Blocks that one thread does, in whole vectors, have no remainder.
@@ -52,7 +53,7 @@ def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
     if base.device.type != "cpu":
         return base**exponent
     padded = torch.nn.functional.pad(base.reshape(-1), (0, -base.numel() % 64), value=1.0)
-    powers = torch.cat([block**exponent for block in padded.split(16384)])
+    powers = torch.cat([padded[i : i + 16384] ** exponent for i in range(0, len(padded), 16384)])
     return powers[: base.numel()].reshape(base.shape)
 
 

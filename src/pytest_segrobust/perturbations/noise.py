@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .catalogue import Parameter, Perturbation, declare
 from .strength import root_mean_square
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from .frame import Batch
@@ -43,14 +44,14 @@ SNR = Parameter(
 def gaussian_noise(
     batch: Batch, *, sigma: Sequence[float] | None = None, snr: Sequence[float] | None = None
 ) -> torch.Tensor:
-    """u + σ n with n standard normal; never clipped, which would weaken the noise where it matters."""
+    """Add σ n to u, n standard normal; never clipped, which would weaken the noise where it matters."""
     return batch.values + _amplitude(batch, sigma, snr) * batch.normal(0, batch.values.shape[1:])
 
 
 def rician_noise(
     batch: Batch, *, sigma: Sequence[float] | None = None, snr: Sequence[float] | None = None
 ) -> torch.Tensor:
-    """sqrt((A + σ n1)² + (σ n2)²) for the magnitude A ≥ 0 that the receiver would have measured without noise.
+    """Magnitude sqrt((A + σ n1)² + (σ n2)²) for the magnitude A ≥ 0 that the receiver would have measured without noise.
 
     A is the image's own value, since 0 in a file of magnitudes is no signal, wherever the unit scale starts. A channel
     with negative values (z-scored, resampled with overshoot) is no magnitude: its lowest value then counts as no signal.
