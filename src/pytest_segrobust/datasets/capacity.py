@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 def require_capacity(path: Path, needed: int, *, ratio: int = 1) -> None:
     """Raise DataError where `needed` bytes cannot come out of the file, packed at most 1 : `ratio`."""
-    size = os.path.getsize(path)
+    size = path.stat().st_size
     if needed > (size + 64) * ratio:
         raise DataError(
             f"its header asks for {needed} bytes, but the file's {size} bytes cannot hold them; it is damaged"

@@ -73,7 +73,7 @@ class Dataset:
 
         Raises DataError, starting with the case's id, where a file is damaged or does not fit, or voxels are unusable.
         """
-        return self._kept.get(case.id) or self._kept.keep(
+        return self._kept.get(case) or self._kept.keep(
             read_case(case, channels=self.channels, channel_axis=self._channel_axis, intensity=self.settings.intensity)
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from .patterns import cases_by_pattern
 from .table import cases_of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..requirements.settings import DataSettings
@@ -32,8 +33,8 @@ class Enumeration:
 def enumerate_cases(settings: DataSettings, root: Path) -> Enumeration:
     """Find the cases of [data]; files are not opened yet.
 
-    Raises DataError where the source is missing or given twice, an id or an image is there twice, nobody says who is
-    one patient, an excluded case does not exist, or no case is left.
+    Raises DataError where the source is missing or given twice, an id, an image or a label is there twice, some cases
+    have no label, nobody says who is one patient, an excluded case does not exist, or no case is left.
     """
     source = _source(settings)
     channel_axis: str | None = settings.channel_axis
@@ -55,6 +56,7 @@ def enumerate_cases(settings: DataSettings, root: Path) -> Enumeration:
     if not kept:
         raise DataError(f"[data] {source}: no case is left; there are {len(cases)} and all are excluded")
     _require_distinct(kept, source)
+    _require_own_labels(kept, source)
     return Enumeration(kept, tuple(sorted(settings.exclude.items())), channel_axis)
 
 
@@ -70,21 +72,41 @@ def _source(settings: DataSettings) -> str:
     return given[0]
 
 
-def _require_distinct(cases: Iterable[Case], source: str) -> None:
-    cases = list(cases)
+def _require_distinct(cases: Sequence[Case], source: str) -> None:
     identity, count = Counter(case.id for case in cases).most_common(1)[0]
     if count > 1:
         paths = ", ".join(str(case.images[0]) for case in cases if case.id == identity)
         raise DataError(f"[data] {source}: {count} cases have the id {identity} ({paths}); give each its own")
-    seen: dict[tuple[Path, ...], str] = {}
+    images: dict[tuple[str, ...], str] = {}
     for case in cases:
         if not case.patient.strip():
             raise DataError(f"case {case.id}: the patient is empty; say who counts as one with [data] patient")
-        images = tuple(path.resolve() for path in case.images)
-        if images in seen:
+        files = tuple(os.path.realpath(path) for path in case.images)
+        if len(set(files)) < len(files):
+            raise DataError(f"case {case.id}: the same file is two of its channels; correct [data] {source}")
+        if files in images:
             raise DataError(
-                f"cases {seen[images]} and {case.id} are the same image, {case.images[0]}; it would count twice"
+                f"cases {images[files]} and {case.id} are the same image, {case.images[0]}; it would count twice"
             )
-        seen[images] = case.id
-        if case.label is not None and case.label.resolve() in images:
+        images[files] = case.id
+
+
+def _require_own_labels(cases: Sequence[Case], source: str) -> None:
+    unlabelled = [case.id for case in cases if case.label is None]
+    if unlabelled and len(unlabelled) < len(cases):
+        raise DataError(
+            f"case {unlabelled[0]} has no label while others have; add it, exclude the case, or leave out all labels"
+        )
+    labels: dict[str, str] = {}
+    for case in cases:
+        if case.label is None:
+            continue
+        file = os.path.realpath(case.label)
+        if file in map(os.path.realpath, case.images):
             raise DataError(f"case {case.id}: {case.label} is both image and label; correct [data] {source}")
+        if source == "images" and file in labels:  # a table may say so on purpose: repeated scans of one phantom
+            raise DataError(
+                f"cases {labels[file]} and {case.id} share the label {case.label}; "
+                "tell them apart in [data] labels with a placeholder such as {name}"
+            )
+        labels[file] = case.id

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 UNKNOWN_AXIS = "?"
+_SPACING_TOLERANCE = 0.01  # share by which two statements of a spacing may differ: writers round to far less
+_FOLDED = 1e-6  # volume spanned by the three unit directions; 1 for right angles
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,12 @@ class Layout:
 
     @property
     def channels(self) -> int:
+        """How many channels the file holds."""
         return 1 if self.channel_position is None else self.reduced[self.channel_position]
 
     @property
     def spatial(self) -> tuple[int, ...]:
+        """The spatial axes alone; a third one of length 1 is none."""
         shape = list(self.reduced)
         if self.channel_position is not None:
             del shape[self.channel_position]
@@ -98,23 +102,41 @@ def layout_of(shape: tuple[int, ...], channel_axis: str | None) -> Layout:
     return Layout(tuple(reduced), position)
 
 
-def header_of(layout: Layout, affine: np.ndarray, *, oriented: bool) -> Header:
+def header_of(layout: Layout, affine: np.ndarray, *, oriented: bool, lengths: np.ndarray | None = None) -> Header:
     """The header of a scan from its voxel-to-world matrix; the spacing is the length of the matrix' columns.
 
-    Raises DataError for spacing that is zero or not a number, and for a matrix that puts voxels on top of each other.
+    Raises DataError for spacing that is zero, negative or not a number, for a matrix that puts voxels on top of each
+    other, and where the file also states `lengths` (mm per axis) that say something else.
     """
     dimensions = len(layout.spatial)
+    if lengths is not None:
+        check_spacing(lengths)
     affine = np.array(affine, dtype=float)
     if dimensions == 2:
         affine[:3, 2] = _normal(affine)  # what a flat file says of its third axis means nothing
     if not np.isfinite(affine).all():
         raise DataError("has an affine with values that are not numbers; export it again")
-    spacing = tuple(float(length) for length in np.linalg.norm(affine[:3, :dimensions], axis=0))
-    check_spacing(spacing)
-    if abs(np.linalg.det(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))) < 1e-6:
+    columns = np.linalg.norm(affine[:3, :3], axis=0)
+    check_spacing(columns)
+    if abs(np.linalg.det(affine[:3, :3] / columns)) < _FOLDED:
         raise DataError("has an affine that folds two axes onto one; export it again")
+    if lengths is not None:
+        _require_one_spacing(lengths, affine)
+    spacing = tuple(map(float, columns[:dimensions]))
     axes = axis_codes(affine)[:dimensions] if oriented else (UNKNOWN_AXIS,) * dimensions
     return Header(layout.spatial, spacing, affine, layout.channels, axes)
+
+
+def _require_one_spacing(lengths: np.ndarray, affine: np.ndarray) -> None:
+    """Along a sheared axis (a tilted gantry) files state the step or the distance between slices: both are right."""
+    steps = np.linalg.norm(affine[:3, :3], axis=0)[: len(lengths)]
+    distances = 1 / np.linalg.norm(np.linalg.inv(affine[:3, :3]), axis=1)[: len(lengths)]
+    low, high = distances * (1 - _SPACING_TOLERANCE), steps * (1 + _SPACING_TOLERANCE)
+    if not ((low <= lengths) & (lengths <= high)).all():
+        raise DataError(
+            f"states two spacings, {_sizes(lengths)} mm by itself (pixdim) and {_sizes(steps)} mm in its affine; "
+            "correct the header, every distance in mm depends on which is right"
+        )
 
 
 def _normal(affine: np.ndarray) -> np.ndarray:
@@ -124,18 +146,25 @@ def _normal(affine: np.ndarray) -> np.ndarray:
     return across / length if np.isfinite(length) and length > 0 else np.array([0.0, 0.0, 1.0])
 
 
-def check_spacing(spacing: tuple[float, ...]) -> None:
+def check_spacing(spacing: Iterable[float]) -> None:
     """Raise DataError unless every spacing is a number above 0."""
-    if not all(np.isfinite(length) and length > 0 for length in spacing):
-        text = " x ".join(f"{length:g}" for length in spacing)
-        raise DataError(f"has the voxel spacing {text} mm; every spacing must be above 0: correct the header")
+    lengths = list(spacing)
+    if not all(np.isfinite(length) and length > 0 for length in lengths):
+        raise DataError(
+            f"has the voxel spacing {_sizes(lengths)} mm; every spacing must be above 0: correct the header"
+        )
+
+
+def _sizes(lengths: Iterable[float]) -> str:
+    return " x ".join(f"{length:.6g}" for length in lengths)
 
 
 def axis_codes(affine: np.ndarray) -> tuple[str, ...]:
     """The anatomical direction each axis mostly points to: "R", "L", "A", "P", "S", "I"."""
     import nibabel
 
-    return tuple(code or UNKNOWN_AXIS for code in nibabel.orientations.aff2axcodes(affine))
+    codes: Any = nibabel.aff2axcodes  # nibabel is partly untyped
+    return tuple(code or UNKNOWN_AXIS for code in codes(affine))
 
 
 @contextmanager

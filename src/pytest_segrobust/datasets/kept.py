@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .case import Sample
+    from .case import Case, Sample
 
 
 class KeptSamples:
@@ -23,13 +23,14 @@ class KeptSamples:
         self._samples: OrderedDict[str, Sample] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, case: str) -> Sample | None:
-        """A copy of the sample, if it is kept."""
+    def get(self, case: Case) -> Sample | None:
+        """A copy of the case's sample, if it is kept."""
         with self._lock:
-            sample = self._samples.get(case)
-            if sample is not None:
-                self._samples.move_to_end(case)
-        return None if sample is None else own(sample)
+            sample = self._samples.get(case.id)
+            if sample is None or sample.case != case:
+                return None
+            self._samples.move_to_end(case.id)
+        return own(sample)
 
     def keep(self, sample: Sample) -> Sample:
         """Keep the sample where it fits, and hand it out."""
@@ -37,9 +38,9 @@ class KeptSamples:
         if size > self.limit:
             return sample
         with self._lock:
-            if sample.case.id not in self._samples:
-                self._samples[sample.case.id] = sample
-                self.held += size
+            before = self._samples.pop(sample.case.id, None)  # another thread may have read it meanwhile
+            self.held += size - (0 if before is None else _bytes(before))
+            self._samples[sample.case.id] = sample
             while self.held > self.limit:
                 self.held -= _bytes(self._samples.popitem(last=False)[1])
         return own(sample)

@@ -16,9 +16,9 @@ _ROUNDING = 1e-4  # labels saved as float or through a scaling slope come back t
 
 
 def as_labels(stored: np.ndarray) -> np.ndarray:
-    """Stored label values as int32. Raises DataError where they are no integers of that range."""
+    """Stored label values as int32, in C order. Raises DataError where they are no integers of that range."""
     if stored.dtype.kind in "bu" and stored.dtype.itemsize <= 2:
-        return stored.astype(np.int32)
+        return stored.astype(np.int32, order="C")
     if stored.dtype.kind == "f":
         whole = np.rint(stored)
         wrong = ~(np.abs(stored - whole) <= _ROUNDING)  # written so that NaN is wrong
@@ -30,7 +30,7 @@ def as_labels(stored: np.ndarray) -> np.ndarray:
         stored = whole
     if stored.size and (stored.min() < -(2**31) or stored.max() >= 2**31):
         raise DataError(f"holds label values from {stored.min()} to {stored.max()}; at most 2147483647 can be read")
-    return stored.astype(np.int32)
+    return stored.astype(np.int32, order="C")
 
 
 def structure_values(

@@ -12,7 +12,7 @@ from .case import Case
 from .names import PLACEHOLDER, fill, without_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ..requirements.settings import DataSettings
@@ -33,9 +33,8 @@ def cases_by_pattern(settings: DataSettings, root: Path) -> Iterator[Case]:
         )
     matches = list(_matches(patterns[0], root))
     if not matches:
-        where = root / patterns[0]
         raise DataError(
-            f"[data] images matches no file: {os.path.abspath(where)}; correct the pattern or the data folder"
+            f"[data] images matches no file: {root.absolute() / patterns[0]}; correct the pattern or the data folder"
         )
     for path, identity, values in matches:
         out = identity in settings.exclude  # an excluded case need not be whole
@@ -48,11 +47,13 @@ def cases_by_pattern(settings: DataSettings, root: Path) -> Iterator[Case]:
 
 def _matches(pattern: str, root: Path) -> Iterator[tuple[Path, str, dict[str, str]]]:
     pattern = _tidy(pattern)
+    if set("{}") & set(PLACEHOLDER.sub("", pattern)):
+        raise DataError(f'[data] images = "{pattern}" has a brace that is no placeholder such as {{name}}')
     greedy, lazy = (re.compile(_expression(pattern, quantifier)) for quantifier in ("+", "+?"))
     wild = "".join(
         "*" if PLACEHOLDER.fullmatch(part) else part if part == "*" else glob.escape(part) for part in _parts(pattern)
     )
-    for found in sorted(glob.glob(wild, root_dir=root, recursive=True)):
+    for found in sorted(glob.glob(wild, root_dir=root, recursive=True)):  # noqa: PTH207  names relative to root, links followed
         text = found.replace(os.sep, "/")
         longest, shortest = greedy.fullmatch(text), lazy.fullmatch(text)
         if longest is None or shortest is None or not (root / found).is_file():
@@ -117,11 +118,11 @@ def _companion(pattern: str, key: str, values: Mapping[str, str], root: Path) ->
     )
     if "*" not in pattern:
         return root / _tidy(filled)
-    found: Collection[str] = sorted(glob.glob(_tidy(filled), root_dir=root, recursive=True))
+    found = sorted(glob.glob(_tidy(filled), root_dir=root, recursive=True))  # noqa: PTH207
     if len(found) > 1:
-        names = ", ".join(list(found)[:2])
+        names = ", ".join(found[:2])
         raise DataError(
             f'case {values["name"]}: [data] {key} = "{pattern}" matches {len(found)} files ({names} ...); '
             "use the placeholders of the first images pattern, such as {name}, so that one is left"
         )
-    return root / next(iter(found), _tidy(filled))
+    return root / (found[0] if found else _tidy(filled))

@@ -80,7 +80,7 @@ def read_label(case: Case, stored: StoredImage | None = None) -> np.ndarray:
         raise DataError(f"case {case.id} has no label")
     stored = stored or open_image(case.label, label=True)
     try:
-        return np.ascontiguousarray(as_labels(stored.load()[0]))
+        return as_labels(stored.load()[0])
     except DataError as error:
         text = str(error)
         raise DataError(text if text.startswith(str(case.label)) else f"{case.label}: {text}") from error
@@ -105,7 +105,7 @@ def _opened(
 def _single(stored: np.ndarray) -> np.ndarray:
     """Float32 in C order, (channels, *spatial); values beyond float32 become infinite and are refused by `unit_scale`."""
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(stored, dtype=np.float32)
+        return np.array(stored, dtype=np.float32, order="C")
 
 
 def _named(case: Case, error: DataError) -> str:

@@ -13,13 +13,12 @@ import numpy as np
 
 from ...errors import DataError
 from ..capacity import require_capacity, require_gzip_length
-from ..header import Header, Layout, StoredImage, check_spacing, decoding, header_of, layout_of
+from ..header import Header, Layout, StoredImage, decoding, header_of, layout_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units: unknown, metre, millimetre, micrometre
-_SPACING_TOLERANCE = 0.01  # share by which pixdim and sform may differ (rounding of writers stays far below)
 
 
 def open_nifti(path: Path, channel_axis: str | None = None) -> StoredImage:
@@ -53,13 +52,14 @@ def _stream(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path) if _packed(path) else path.open("rb"))
 
 
-def _parse(path: Path) -> Any:  # noqa: ANN401  nibabel is untyped
+def _parse(path: Path) -> Any:
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 
     with _stream(path) as stream:
         block = stream.read(540)
-    for kind, length in ((Nifti1Header, 348), (Nifti2Header, 540)):
+    kinds: tuple[tuple[Any, int], ...] = ((Nifti1Header, 348), (Nifti2Header, 540))
+    for kind, length in kinds:
         if length in (int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")) and len(block) >= length:
             header = kind(block[:length], check=False)
             break
@@ -74,7 +74,7 @@ def _parse(path: Path) -> Any:  # noqa: ANN401  nibabel is untyped
     return header
 
 
-def _end_of_voxels(header: Any, shape: tuple[int, ...]) -> int:  # noqa: ANN401
+def _end_of_voxels(header: Any, shape: tuple[int, ...]) -> int:
     offset = float(header["vox_offset"])
     if not 0 <= offset < 2**40:
         raise DataError(f"says its voxels start at byte {offset:g}; it is damaged")
@@ -84,45 +84,31 @@ def _end_of_voxels(header: Any, shape: tuple[int, ...]) -> int:  # noqa: ANN401
     return _start_of_voxels(header) + count * int(header.get_data_dtype().itemsize)
 
 
-def _start_of_voxels(header: Any) -> int:  # noqa: ANN401
+def _start_of_voxels(header: Any) -> int:
     """The stated offset; writers that leave it at 0 mean the first byte after header and extension flag."""
     return int(header["vox_offset"]) or int(header["sizeof_hdr"]) + 4
 
 
-def _geometry(header: Any, layout: Layout) -> Header:  # noqa: ANN401
+def _geometry(header: Any, layout: Layout) -> Header:
     dimensions = len(layout.spatial)
-    first = 1 if layout.channel_position == 0 else 0
-    pixdim = tuple(float(length) for length in header["pixdim"][1 + first : 1 + first + dimensions])
-    oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     unit = _MILLIMETRES.get(int(header["xyzt_units"]) & 7)
     if unit is None:
-        raise DataError(
-            f"states its spacing in an unknown unit (xyzt_units {int(header['xyzt_units'])}); correct the header"
-        )
-    if layout.channel_position != 0:  # with the channels first, pixdim belongs to other axes than the affine
-        check_spacing(pixdim)
+        units = int(header["xyzt_units"])
+        raise DataError(f"states its spacing in an unknown unit (xyzt_units {units}); correct the header")
+    channels_first = layout.channel_position == 0
+    pixdim = np.array(header["pixdim"][1 + channels_first :][:dimensions], dtype=float) * unit
     if abs(float(header["pixdim"][0])) != 1:
         header["pixdim"][0] = 1  # the standard: any other value means 1
-    affine = (
-        np.array(header.get_best_affine(), dtype=float) if oriented else np.diag([*pixdim, *[1.0] * (4 - dimensions)])
-    )
+    oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+    if not oriented:
+        return header_of(layout, np.diag([*pixdim, *[1.0] * (4 - dimensions)]), oriented=False, lengths=pixdim)
+    affine = np.array(header.get_best_affine(), dtype=float)
     affine[:3] *= unit
-    geometry = header_of(layout, affine, oriented=oriented)
-    if layout.channel_position != 0 and not np.allclose(
-        geometry.spacing, np.multiply(pixdim, unit), rtol=_SPACING_TOLERANCE
-    ):
-        raise DataError(
-            f"states two spacings: pixdim {_text(np.multiply(pixdim, unit))} mm, affine {_text(geometry.spacing)} mm; "
-            "correct the header, distances in mm would depend on which is right"
-        )
-    return geometry
+    # With the channels first, writers leave pixdim to other axes than those of the affine.
+    return header_of(layout, affine, oriented=True, lengths=None if channels_first else pixdim)
 
 
-def _text(lengths: Any) -> str:  # noqa: ANN401
-    return " x ".join(f"{length:.4g}" for length in lengths)
-
-
-def _voxels(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:  # noqa: ANN401
+def _voxels(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:
     """The stored array in real-world values; float32 where the file scales, else its own number type."""
     start, end = _start_of_voxels(header), _end_of_voxels(header, shape)
     with _stream(path) as stream:

@@ -79,7 +79,7 @@ def _channel_position(axes: str, shape: tuple[int, ...], channel_axis: str | Non
     return others[0]
 
 
-def _spacing(file: Any) -> tuple[float, float] | None:  # noqa: ANN401  tifffile's tags are untyped
+def _spacing(file: Any) -> tuple[float, float] | None:
     """(rows, columns) in mm, or None where the file gives no resolution with a unit."""
     tags = file.pages[0].tags
     densities = [tags[name].value for name in ("YResolution", "XResolution") if name in tags]
