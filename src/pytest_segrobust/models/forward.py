@@ -1,0 +1,170 @@
+"""Passing batches through the networks: timed, in sliding windows where images are large, averaged over an ensemble."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from pytest_segrobust.errors import ModelError
+from pytest_segrobust.models.outputs import channels_needed, tensor_of, votes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_segrobust.models.checkpoint import Checkpoint
+    from pytest_segrobust.requirements.settings import ModelSettings
+
+
+class Networks:
+    """One network or an ensemble of them, as one function from a batch of images to scores.
+
+    `passes` counts images (or windows of them) through one network, whatever the batch, and `seconds` the time in
+    the networks alone, synchronised on a GPU.
+    """
+
+    def __init__(self, members: Sequence[Checkpoint], settings: ModelSettings, device: torch.device) -> None:
+        self.members = tuple(members)
+        self.settings = settings
+        self.device = device
+        self.passes = 0
+        self.seconds = 0.0
+        self.warnings: list[str] = []
+        self._channels: dict[int, int] = {}  # of each member's output, once it is known
+        self._fixed_batch = [
+            member.input_shape[0] if member.input_shape is not None and len(member.input_shape) else None
+            for member in self.members
+        ]
+
+    @property
+    def settled(self) -> bool:
+        """Whether every network has returned something that fits the settings."""
+        return len(self._channels) == len(self.members)
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether `scores` are probabilities or votes (else the one network's logits)."""
+        return len(self.members) > 1 or self.settings.outputs != "logits"
+
+    def expected_channels(self) -> int | None:
+        """The channels that scores should have, None before the first output."""
+        return self._channels.get(0)
+
+    def scores(self, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int) -> torch.Tensor:
+        """Scores (N, channels, *spatial) of a batch (N, channels, *spatial) that is at least as large as the window.
+
+        Logits of a single network stay logits; an ensemble gives the mean of its members' probabilities; label maps
+        become votes. What a network returns in another shape comes back in that shape, for the caller to judge.
+        Whatever the network raises passes through. Raises ModelError where an output cannot fit the settings.
+        """
+        total: torch.Tensor | None = None
+        for place in range(len(self.members)):
+            scores = self._scores_of(place, batch, window, windows_at_once)
+            if len(self.members) > 1 and self.settings.outputs == "logits":
+                scores = scores.softmax(1) if self.settings.activation == "softmax" else scores.sigmoid()
+            if total is not None and total.shape != scores.shape:
+                return scores  # misshapen: judged as this member's failure
+            total = scores if total is None else total + scores
+        assert total is not None
+        return total if len(self.members) == 1 else total / len(self.members)
+
+    def _scores_of(
+        self, place: int, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int
+    ) -> torch.Tensor:
+        if window is None or tuple(batch.shape[2:]) == tuple(window):
+            return self._output(place, batch)
+        from monai.inferers.utils import sliding_window_inference
+
+        scores = sliding_window_inference(
+            batch,
+            roi_size=tuple(window),
+            sw_batch_size=windows_at_once,
+            predictor=lambda windows: self._output(place, windows),
+            overlap=self.settings.overlap,
+            mode="gaussian",
+        )
+        return tensor_of(scores)
+
+    def _output(self, place: int, batch: torch.Tensor) -> torch.Tensor:
+        """One network's output as scores, checked against the settings the first time."""
+        count = len(batch)
+        fixed = self._fixed_batch[place]
+        if fixed is not None and count != fixed:
+            if count > fixed:
+                return torch.cat([self._output(place, part) for part in torch.split(batch, fixed)])
+            batch = torch.cat([batch, batch.new_zeros((fixed - count, *batch.shape[1:]))])
+        started = self._now()
+        try:
+            with torch.autocast(self.device.type, enabled=self.settings.precision == "mixed"):
+                output = self.members[place].network(batch)
+            output = tensor_of(output)
+        finally:
+            self.seconds += self._now() - started
+            self.passes += count
+        if fixed is not None and len(output) == fixed:
+            output = output[:count]
+        if output.dtype in (torch.float16, torch.bfloat16):
+            output = output.float()
+        if self.settings.outputs == "labels":
+            return self._voted(place, output, batch.ndim)
+        if place not in self._channels and output.ndim == batch.ndim:
+            self._settle(place, output)
+        return output
+
+    def _voted(self, place: int, output: torch.Tensor, dimensions: int) -> torch.Tensor:
+        if output.ndim == dimensions and output.shape[1] == 1:
+            output = output[:, 0]
+        if place not in self._channels:
+            if output.ndim == dimensions and output.shape[1] > 1:
+                raise ModelError(
+                    f'outputs = "labels", but {self._name(place)} returned {output.shape[1]} channels: '
+                    'set outputs = "logits" or "probabilities"'
+                )
+            if output.is_floating_point() and bool((output != output.round()).logical_and(output.isfinite()).any()):
+                raise ModelError(
+                    f'outputs = "labels", but {self._name(place)} returned fractions: check outputs in [model]'
+                )
+        if output.ndim != dimensions - 1:
+            return output
+        scores = votes(output, channels_needed(self.settings))
+        self._channels.setdefault(place, scores.shape[1])
+        return scores
+
+    def _settle(self, place: int, output: torch.Tensor) -> None:
+        """Compare a network's first output with the settings: later it is a case's failure, now the set-up's fault."""
+        channels, needed = output.shape[1], channels_needed(self.settings)
+        name, softmax = self._name(place), self.settings.activation == "softmax"
+        if softmax and channels == 1:
+            raise ModelError(f'{name} returned 1 channel, which softmax cannot decide: set activation = "sigmoid"')
+        if channels < needed:
+            raise ModelError(
+                f"{name} returned {channels} channels, but [model] classes names channel {needed - 1} "
+                "(the first is 0): correct classes, or is it the checkpoint of another net?"
+            )
+        if not output.is_floating_point():
+            raise ModelError(f'{name} returned {output.dtype}: for a map of labels set outputs = "labels"')
+        first = self._channels.get(0)
+        if first is not None and first != channels:
+            raise ModelError(f"{name} returned {channels} channels and the ensemble's first network {first}")
+        low, high = (float(bound) for bound in torch.aminmax(output))
+        within = low >= -1e-3 and high <= 1 + 1e-3
+        if self.settings.outputs == "probabilities" and (low < -1e-3 or high > 1 + 1e-3):
+            raise ModelError(
+                f'outputs = "probabilities", but {name} returned values from {low:.3g} to {high:.3g}: '
+                'set outputs = "logits"'
+            )
+        if self.settings.outputs == "logits" and within and high > low:
+            if not softmax or bool((output.sum(1) - 1).abs().max() < 1e-3):
+                self.warnings.append(f"{name} seems to return probabilities, read as logits: check outputs in [model]")
+        self._channels[place] = channels
+
+    def _name(self, place: int) -> str:
+        return self.members[place].path
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+        return time.perf_counter()
