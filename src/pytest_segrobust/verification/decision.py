@@ -1,0 +1,164 @@
+"""The verdict: an interval over patients against a limit, for each point and structure, and of all these the worst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .patients import GROSS_FAILURE_RATE, PatientValues
+from .statistics import (
+    RESAMPLES,
+    Interval,
+    mean_interval,
+    patients_needed,
+    patients_needed_for_share,
+    share_interval,
+    tolerance_interval,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_segrobust.evidence.records import Verdict
+    from pytest_segrobust.requirements.requirement import Comparison, Requirement
+
+SEVERITY: tuple[Verdict, ...] = ("passed", "inconclusive", "not_evaluable", "failed")  # the last one decides
+
+
+def decide(comparison: Comparison, limit: float, low: float, high: float) -> Verdict:
+    """The verdict of the deciding interval [low, high]: all of it good, all of it bad, or neither.
+
+    Nothing is rounded. "below" and "above" are strict, "at most", "at least" and "within" include the limit.
+    """
+    if not low <= high:
+        raise ValueError(f"[{low}, {high}] is no interval")
+    good, bad = {
+        "below": (high < limit, low >= limit),
+        "at most": (high <= limit, low > limit),
+        "above": (low > limit, high <= limit),
+        "at least": (low >= limit, high < limit),
+        "within": (-limit <= low and high <= limit, low > limit or high < -limit),
+    }[comparison]
+    return "passed" if good else "failed" if bad else "inconclusive"
+
+
+def meets(comparison: Comparison, limit: float, values: np.ndarray) -> np.ndarray:
+    """Which values are on the good side of the limit."""
+    met: np.ndarray = {
+        "below": values < limit,
+        "at most": values <= limit,
+        "above": values > limit,
+        "at least": values >= limit,
+        "within": np.abs(values) <= limit,
+    }[comparison]
+    return met
+
+
+def excess(comparison: Comparison, limit: float, values: np.ndarray) -> np.ndarray:
+    """How far values are beyond the limit, in the measure's unit; negative on the good side."""
+    if comparison in ("below", "at most"):
+        return values - limit
+    if comparison in ("above", "at least"):
+        return limit - values
+    distance: np.ndarray = np.abs(values) - limit
+    return distance
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What a requirement decides on: always the mean of one number per patient, against `limit`.
+
+    For "for 95 % of patients" that number is 1 where the patient meets the stated limit, and the criterion is
+    "at least 0.95"; for a gross failure rate it is 1 where the patient has one.
+    """
+
+    requirement: Requirement
+    comparison: Comparison
+    limit: float
+    seed: int
+    resamples: int = RESAMPLES
+
+    @classmethod
+    def of(cls, requirement: Requirement, *, seed: int, resamples: int = RESAMPLES) -> Criterion:
+        """What this requirement decides on."""
+        if requirement.patients is not None:
+            return cls(requirement, "at least", requirement.patients, seed, resamples)
+        return cls(requirement, requirement.comparison, requirement.limit, seed, resamples)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the number per patient is 0 or 1, so that exact bounds hold."""
+        return self.requirement.patients is not None or self.requirement.measure.metric == GROSS_FAILURE_RATE
+
+    def reduced(self, values: np.ndarray) -> np.ndarray:
+        """The number per patient whose mean is judged."""
+        if self.requirement.patients is None:
+            return values
+        return meets(self.requirement.comparison, self.requirement.limit, values).astype(float)
+
+    def interval(self, values: np.ndarray, confidence: float | None = None) -> Interval:
+        """The deciding interval at the requirement's confidence, or at another, of patients' values."""
+        level = self.requirement.confidence if confidence is None else confidence
+        met = self.reduced(values)
+        if self.requirement.patients is not None:
+            return tolerance_interval(met, self.requirement.patients, level)
+        if self.is_share:
+            return share_interval(met, level)
+        return mean_interval(met, level, seed=self.seed, resamples=self.resamples)
+
+    def badness(self, values: np.ndarray) -> float:
+        """What a search maximises: how far beyond the limit the patients are (the claimed share of them)."""
+        beyond = excess(self.requirement.comparison, self.requirement.limit, values)
+        if self.requirement.patients is not None:
+            return float(np.quantile(beyond, self.requirement.patients))
+        return float(excess(self.comparison, self.limit, np.asarray(values.mean())))
+
+    def patients_needed(self, values: np.ndarray) -> int | None:
+        """About how many patients in all would decide, if these were typical; None where no number would."""
+        met = self.reduced(values)
+        if self.is_share:
+            return patients_needed_for_share(int(met.sum()), len(met), self.limit, self.requirement.confidence)
+        limit = float(np.copysign(self.limit, met.mean())) if self.comparison == "within" else self.limit
+        return patients_needed(met, limit, self.requirement.confidence)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The decision at one point for one structure. `excess` is how far the estimate is beyond the limit."""
+
+    point: str
+    structure: str
+    estimate: float
+    interval: Interval
+    excess: float
+    values: PatientValues
+    verdict: Verdict
+
+
+def judged(
+    criterion: Criterion, values: PatientValues, point: str, structure: str, minimum_patients: int
+) -> Cell | None:
+    """The cell of these patients' values; None where they are too few to say anything."""
+    if len(values.values) < max(minimum_patients, 1 if criterion.is_share else 2):
+        return None
+    interval = criterion.interval(values.values)
+    estimate = float(criterion.reduced(values.values).mean())
+    return Cell(
+        point=point,
+        structure=structure,
+        estimate=estimate,
+        interval=interval,
+        excess=float(excess(criterion.comparison, criterion.limit, np.asarray(estimate))),
+        values=values,
+        verdict=decide(criterion.comparison, criterion.limit, interval.low, interval.high),
+    )
+
+
+def worst(cells: Iterable[Cell]) -> Cell:
+    """The cell that decides: a failed one before an inconclusive one before a passed one, then the largest excess.
+
+    A pass needs every cell to pass, so it needs no correction for their number (intersection-union).
+    """
+    return max(cells, key=lambda cell: (SEVERITY.index(cell.verdict), cell.excess, cell.point, cell.structure))

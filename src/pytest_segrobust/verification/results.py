@@ -1,0 +1,218 @@
+"""The record of a verification: everything that was decided, as plain data for a report."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_segrobust.evidence.records import (
+    BreakingPoint,
+    CurvePoint,
+    GrossFailures,
+    Measurement,
+    RequirementResult,
+    Verdict,
+)
+from pytest_segrobust.perturbations.point import CLEAN, Point
+
+from .decision import SEVERITY, Cell, Criterion, worst
+from .failures import count_gross_failures
+from .patients import MEAN, Cohort
+from .statistics import zero_failure_bound
+from .words import measured, unit, verdict_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_segrobust.requirements.requirement import Requirement
+
+FAILING_POINTS = 10  # kept for the next run to begin with
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a verification has found: the cells that decide, the curve, and the cohort they are about."""
+
+    requirement: Requirement
+    criterion: Criterion
+    cohort: Cohort
+    structures: tuple[str, ...]
+    points: Mapping[str, Point]
+    measurements: Mapping[str, Sequence[Measurement]]  # by point, all patients
+    cells: Sequence[Cell]
+    curve: Sequence[tuple[float, Cell]] = ()
+    breaking_point: BreakingPoint | None = None
+    search: Mapping[str, Any] | None = None
+    warnings: Sequence[str] = ()
+    minimum_patients: int = 0
+
+
+def result(findings: Findings) -> RequirementResult:
+    """The result of a requirement from what was found; its verdict is that of the worst cell."""
+    requirement, criterion, cohort = findings.requirement, findings.criterion, findings.cohort
+    lacking = [s for s in findings.structures if not any(cell.structure == s for cell in findings.cells)]
+    if not findings.cells:
+        return undecided(requirement, "not_evaluable", _lacking(findings, lacking), warnings=_exclusions(findings))
+    decisive = worst(findings.cells)
+    verdict: Verdict = decisive.verdict
+    reason = verdict_reason(requirement, criterion, decisive, decisive.point)
+    if lacking and SEVERITY.index(verdict) < SEVERITY.index("not_evaluable"):
+        verdict, reason = "not_evaluable", f"{_lacking(findings, lacking)}; otherwise: {reason}"
+    failures = _gross_failures(findings)
+    two_sided = criterion.interval(decisive.values.values, 0.975)
+    return RequirementResult(
+        **_claim(requirement, criterion),
+        verdict=verdict,
+        estimate=decisive.estimate,
+        interval=(decisive.interval.low, decisive.interval.high),
+        two_sided=(two_sided.low, two_sided.high),
+        method=f"{decisive.interval.method}; each bound one-sided {requirement.confidence:.4g}",
+        n_patients=len(decisive.values.patients),
+        n_cases=len(cohort.counted(decisive.structure)),
+        gross_failures=failures,
+        worst={**_named(findings.points[decisive.point]), "structure": decisive.structure},
+        breaking_point=findings.breaking_point,
+        curve=[_curve_point(findings, severity, cell) for severity, cell in findings.curve],
+        structures=[_structure(findings, s) for s in findings.structures if s not in lacking]
+        + [{"structure": s, "verdict": "not_evaluable", "reason": _lacking(findings, [s])} for s in lacking],
+        cases=list(decisive.values.cases),
+        search={**(findings.search or {}), "failing_points": _failing_points(findings)},
+        warnings=[*findings.warnings, *_warnings(findings, decisive, failures)],
+        reason=reason,
+    )
+
+
+def undecided(
+    requirement: Requirement, verdict: Verdict, reason: str, warnings: Sequence[str] = ()
+) -> RequirementResult:
+    """The result of a requirement of which nothing could be decided, and why."""
+    criterion = Criterion.of(requirement, seed=0)
+    return RequirementResult(**_claim(requirement, criterion), verdict=verdict, reason=reason, warnings=list(warnings))
+
+
+def _claim(requirement: Requirement, criterion: Criterion) -> dict[str, Any]:
+    return {
+        "id": requirement.id,
+        "statement": requirement.statement,
+        "measure": measured(requirement),
+        "limit": criterion.limit,
+        "comparison": criterion.comparison,
+        "unit": "" if criterion.is_share else unit(requirement),
+        "confidence": requirement.confidence,
+        "rationale": requirement.rationale,
+        "risks": list(requirement.risks),
+        "tags": list(requirement.tags),
+    }
+
+
+def _named(point: Point) -> dict[str, Any]:
+    return {"parameters": point.to_json(), "text": str(point)}
+
+
+def _structure(findings: Findings, structure: str) -> dict[str, Any]:
+    cell = worst(cell for cell in findings.cells if cell.structure == structure)
+    return {
+        "structure": structure,
+        "verdict": cell.verdict,
+        "estimate": cell.estimate,
+        "interval": [cell.interval.low, cell.interval.high],
+        "n_patients": len(cell.values.patients),
+        "n_cases": len(findings.cohort.counted(structure)),
+        "worst": _named(findings.points[cell.point]),
+    }
+
+
+def _curve_point(findings: Findings, severity: float, cell: Cell) -> CurvePoint:
+    point = findings.points[cell.point]
+    rows = [m for m in findings.measurements[cell.point] if cell.structure in (MEAN, m.structure)]
+    strengths = {key: [m.strength[key] for m in rows if key in m.strength] for m in rows for key in m.strength}
+    medians = {key: float(np.median(values)) for key, values in sorted(strengths.items())}
+    return CurvePoint(
+        severity=severity,
+        point=cell.point,
+        parameters=point.to_json(),
+        structure=cell.structure,
+        estimate=cell.estimate,
+        interval=(cell.interval.low, cell.interval.high),
+        n_patients=len(cell.values.patients),
+        strength={key: median for key, median in medians.items() if math.isfinite(median)},  # JSON has no infinity
+    )
+
+
+def _gross_failures(findings: Findings) -> GrossFailures:
+    decided = dict.fromkeys(cell.point for cell in findings.cells)
+    rows = (
+        m
+        for point in decided
+        for m in findings.measurements[point]
+        if MEAN in findings.structures or m.structure in findings.structures
+    )
+    return count_gross_failures(
+        rows,
+        findings.cohort.patients,
+        dsc_below=findings.cohort.dsc_below,
+        confidence=findings.requirement.confidence,
+    )
+
+
+def _failing_points(findings: Findings) -> list[list[dict[str, Any]]]:
+    failed = sorted(
+        (cell for cell in findings.cells if cell.verdict != "passed"),
+        key=lambda cell: (-SEVERITY.index(cell.verdict), -cell.excess, cell.point),
+    )
+    return [findings.points[point].to_json() for point in list(dict.fromkeys(c.point for c in failed))[:FAILING_POINTS]]
+
+
+def _lacking(findings: Findings, structures: Sequence[str]) -> str:
+    words = []
+    for structure in structures:
+        cohort = findings.cohort
+        patients = {cohort.patient_of[case] for case in cohort.counted(structure)}
+        words.append(f"{len(patients)} patients can be judged for {structure}, {findings.minimum_patients} are needed")
+    return "; ".join(words)
+
+
+def _exclusions(findings: Findings) -> list[str]:
+    words = []
+    for structure, cases in findings.cohort.excluded.items():
+        if structure in findings.structures or MEAN in findings.structures:
+            for why in sorted(set(cases.values())):
+                left_out = sorted(case for case, reason in cases.items() if reason == why)
+                words.append(f"{structure}: {len(left_out)} cases are not in its n ({why}): {_listed(left_out)}")
+    return words
+
+
+def _warnings(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
+    words = _exclusions(findings)
+    of_clean = decisive.point == str(CLEAN) and findings.requirement.measure.form != "value"  # 0 by construction
+    if decisive.interval.warning and not of_clean:
+        words.append(decisive.interval.warning)
+    if findings.requirement.measure.form != "value" or findings.requirement.measure.metric == "agreement":
+        failed = findings.cohort.failed_clean(decisive.structure)
+        if failed:
+            words.append(
+                f"{len(failed)} cases failed on the clean image and count as the worst {_form(findings)}: {_listed(failed)}"
+            )
+    n, confidence = failures.n_patients, findings.requirement.confidence
+    if failures.count:
+        cases = _listed(sorted({failure["case"] for failure in failures.cases}))
+        words.append(
+            f"{failures.count} of {n} patients had a gross failure (at most {failures.upper_bound:.1%} of all): {cases}"
+        )
+    else:
+        words.append(
+            f"no gross failure in {n} patients rules out only rates above {zero_failure_bound(n, confidence):.1%}"
+        )
+    return words
+
+
+def _form(findings: Findings) -> str:
+    form = findings.requirement.measure.form
+    return "agreement" if form == "value" else form
+
+
+def _listed(cases: Sequence[str], most: int = 5) -> str:
+    return ", ".join(cases[:most]) + (f" and {len(cases) - most} more" if len(cases) > most else "")

@@ -1,0 +1,304 @@
+"""One requirement from its claim to its result: screen, measure the worst on all patients, decide, find the breaking point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pytest_segrobust.errors import SegrobustError
+from pytest_segrobust.perturbations.catalogue import catalogue
+from pytest_segrobust.perturbations.point import CLEAN, Point
+
+from .breaking_point import breaking_point, held
+from .decision import Cell, Criterion, judged, worst
+from .patients import GROSS_FAILURE_RATE, MEAN, Cohort
+from .results import Findings, result, undecided
+from .search import Trial, search
+from .severity import SeverityLine
+from .space import Continuous, Position, Space
+
+if TYPE_CHECKING:
+    from pytest_segrobust.evidence.records import BreakingPoint, Measurement, RequirementResult
+    from pytest_segrobust.requirements.requirement import Requirement
+    from pytest_segrobust.requirements.settings import DecisionSettings
+
+    from .profiles import Budget
+
+Progress = Callable[[str, int, int], None]
+
+APART = 0.02  # of the unit cube: two worst points nearer than this are one
+
+
+class Evaluation(Protocol):
+    """What measures a model: all cases at exact points; cached, so that asking twice costs nothing."""
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """The model's structures."""
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """All patients, in a fixed order."""
+
+    @property
+    def screening_patients(self) -> tuple[str, ...]:
+        """Those that a search is made on."""
+
+    def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
+        """All (or the screening) patients' cases at all points, each structure and noise draw once; clean once."""
+
+
+def verify(
+    requirement: Requirement,
+    evaluation: Evaluation,
+    *,
+    decision: DecisionSettings,
+    budget: Budget,
+    seed: int,
+    first_points: Sequence[Point] = (),
+    progress: Progress | None = None,
+) -> RequirementResult:
+    """The result of a requirement, with all that a report says of it; the same inputs give the same result.
+
+    A pass needs every point that was measured on all patients to pass: the worst ones of the search, the corners of the
+    domain, and the points of the degradation curve. Errors of the data, of a perturbation or of the machine's files
+    make it invalid, never passed. `first_points` are tried first, such as those that failed in the last run.
+    """
+    try:
+        return _Verification(requirement, evaluation, decision, budget, seed=seed, progress=progress or _silent).run(
+            first_points
+        )
+    except (SegrobustError, OSError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return undecided(requirement, "invalid", f"no result: {reason}")
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+class _Verification:
+    """The life of one verification: what has been measured so far, and the cells judged from it."""
+
+    def __init__(
+        self,
+        requirement: Requirement,
+        evaluation: Evaluation,
+        decision: DecisionSettings,
+        budget: Budget,
+        *,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self.requirement, self.evaluation, self.decision, self.budget = requirement, evaluation, decision, budget
+        self.seed, self.progress = seed, progress
+        self.space = Space.of(requirement)
+        self.criterion = Criterion.of(requirement, seed=seed, resamples=budget.resamples)
+        random = any(catalogue()[domain.perturbation].random for domain in requirement.domains)
+        self.realisations = (decision.realisations or budget.realisations) if random else 1
+        self.measured: dict[str, list[Measurement]] = {}  # by point, all patients
+        self.points: dict[str, Point] = {}
+        self.cells: dict[tuple[str, str], Cell] = {}
+        if requirement.average:
+            self.structures: tuple[str, ...] = (MEAN,)
+        else:
+            self.structures = (requirement.structure,) if requirement.structure else evaluation.structures
+
+    def run(self, first_points: Sequence[Point]) -> RequirementResult:
+        unknown = [s for s in self.structures if s != MEAN and s not in self.evaluation.structures]
+        if unknown:
+            known = ", ".join(self.evaluation.structures)
+            return undecided(
+                self.requirement, "not_evaluable", f"the model has no structure {unknown[0]!r}; it has {known}"
+            )
+        self.measure([CLEAN])
+        self.cohort = self._cohort(self.measured[str(CLEAN)])
+        trials = self._screen(first_points) if self.requirement.domains else []
+        decided = self._decided(trials)
+        self.progress("deciding", 0, len(decided))
+        self.measure(decided)
+        self.progress("deciding", len(decided), len(decided))
+        for point in decided:
+            self.judge(point)
+        line = self._line()
+        severities = self._curve(line) if line else []
+        found = None
+        if line and self.cells:
+            found, severities = self._breaking_point(line, severities)
+        return result(
+            Findings(
+                requirement=self.requirement,
+                criterion=self.criterion,
+                cohort=self.cohort,
+                structures=self.structures,
+                points=self.points,
+                measurements=self.measured,
+                cells=list(self.cells.values()),
+                curve=self._curve_cells(line, severities) if line else [],
+                breaking_point=found,
+                search=self._summary(trials),
+                warnings=self._search_warnings(),
+                minimum_patients=self.decision.minimum_patients,
+            )
+        )
+
+    def measure(self, points: Sequence[Point]) -> None:
+        """Measure points on all patients, in one call for those that are new."""
+        fresh = [point for point in dict.fromkeys(points) if str(point) not in self.measured]
+        if not fresh:
+            return
+        for point in fresh:
+            self.points[str(point)] = point
+            self.measured[str(point)] = []
+        for m in self.evaluation.measure(fresh, realisations=self.realisations):
+            if m.point in self.measured:
+                self.measured[m.point].append(m)
+
+    def judge(self, point: Point) -> None:
+        """Decide the cells of a point inside the domain; from here on they count for the verdict."""
+        for structure in self.structures:
+            key = (str(point), structure)
+            if key not in self.cells:
+                cell = self._cell(point, structure)
+                if cell:
+                    self.cells[key] = cell
+
+    @property
+    def worst(self) -> Cell:
+        return worst(self.cells.values())
+
+    def _cell(self, point: Point, structure: str) -> Cell | None:
+        values = self.cohort.at(self.measured[str(point)], structure)
+        return judged(self.criterion, values, str(point), structure, self.decision.minimum_patients)
+
+    def _cohort(self, clean: Sequence[Measurement]) -> Cohort:
+        gross = self.decision.gross_failure
+        return Cohort(
+            clean,
+            self.requirement.measure,
+            self.requirement.comparison,
+            empty_reference=self.decision.empty_reference,
+            dsc_below=gross.dsc_below if gross else None,
+        )
+
+    def _screen(self, first_points: Sequence[Point]) -> list[Trial]:
+        """Search on the screening patients, one noise draw each."""
+        cohort = self._cohort(self.evaluation.measure([CLEAN], screening=True))
+        structures = [s for s in self.structures if cohort.counted(s)]
+        if not structures:
+            structures, cohort = [s for s in self.structures if self.cohort.counted(s)], self.cohort
+        done = 0
+
+        def badness(points: Sequence[Point]) -> list[dict[str, float]]:
+            nonlocal done
+            screening = cohort is not self.cohort
+            rows: dict[str, list[Measurement]] = {str(point): [] for point in points}
+            for m in self.evaluation.measure(points, screening=screening, realisations=1):
+                rows[m.point].append(m)
+            done += len(points)
+            self.progress("searching", done, self.budget.points)
+            return [self._badness(cohort, rows[str(point)], structures) for point in points]
+
+        if not structures:
+            return []
+        return search(
+            self.space, badness, budget=self.budget.points, seed=self.seed, first=first_points,
+            most_corners=self.budget.corners,
+        )  # fmt: skip
+
+    def _badness(self, cohort: Cohort, rows: list[Measurement], structures: Sequence[str]) -> dict[str, float]:
+        values = {s: self.criterion.badness(cohort.at(rows, s).values) for s in structures}
+        if self.requirement.measure.metric == GROSS_FAILURE_RATE:  # flat where nothing fails yet: let DSC lead the way
+            lost = [1 - m.scores["dsc"] for m in rows if m.scores.get("dsc") is not None]
+            values = {s: value + 1e-3 * float(np.mean(lost or [0])) for s, value in values.items()}
+        return values
+
+    def _decided(self, trials: list[Trial]) -> list[Point]:
+        """The points that decide: worst of the search for each structure, all corners, and the identity where claimed."""
+        if not self.requirement.domains:
+            return [CLEAN]
+        chosen: list[Position] = []
+        for structure in trials[0].badness if trials else ():
+            ranked = sorted(trials, key=lambda trial: (-trial.badness[structure], str(trial.point)))
+            picked: list[Trial] = []
+            for trial in ranked:
+                here = self.space.embedded([trial.position, *(p.position for p in picked)])
+                if (
+                    len(picked) < self.budget.worst
+                    and (np.abs(here[1:] - here[0]).max(axis=1, initial=0) >= APART).all()
+                ):
+                    picked.append(trial)
+            chosen += [trial.position for trial in picked]
+        if set(self.evaluation.screening_patients) == set(self.evaluation.patients) and self.realisations == 1:
+            chosen += [trial.position for trial in trials]  # measured on all patients already
+        chosen += self.space.corners(self.budget.corners)
+        return list(dict.fromkeys([*map(self.space.point, chosen), self.space.identity()]))
+
+    def _line(self) -> SeverityLine | None:
+        if not self.cells or not self.requirement.domains:
+            return None
+        position = self.space.position(self.points[self.worst.point])
+        line = SeverityLine.of(self.space, position) if position else None
+        return line or SeverityLine.of(self.space, self.space.corners(1)[0])
+
+    def _curve(self, line: SeverityLine) -> list[float]:
+        """The severities of the degradation curve, measured on all patients; those in the domain decide, too."""
+        steps = self.budget.curve_points
+        severities = sorted({0.0, line.severity, *(k / steps for k in range(1, steps + 1))})
+        self.progress("degradation curve", 0, len(severities))
+        self.measure([line.point(severity) for severity in severities])
+        self.progress("degradation curve", len(severities), len(severities))
+        for severity in severities:
+            if line.decides(severity):
+                self.judge(line.point(severity))
+        return severities
+
+    def _breaking_point(self, line: SeverityLine, severities: list[float]) -> tuple[BreakingPoint, list[float]]:
+        cell = self.worst
+        if cell.verdict == "passed":
+            return held(line, 1.0), severities
+
+        def measure(severity: float) -> np.ndarray:
+            self.progress("breaking point", 0, self.budget.bisections)
+            self.measure([line.point(severity)])
+            if line.decides(severity):
+                self.judge(line.point(severity))
+            return self._numbers(line.point(severity), cell.structure)
+
+        curve = {severity: self._numbers(line.point(severity), cell.structure) for severity in severities}
+        found, curve = breaking_point(line, curve, self.criterion, measure, bisections=self.budget.bisections)
+        return found, list(curve)
+
+    def _numbers(self, point: Point, structure: str) -> np.ndarray:
+        """The criterion's number per patient at a point that has been measured."""
+        return self.criterion.reduced(self.cohort.at(self.measured[str(point)], structure).values)
+
+    def _curve_cells(self, line: SeverityLine, severities: Sequence[float]) -> list[tuple[float, Cell]]:
+        cells = []
+        for structure in self.structures:
+            for severity in severities:
+                point = line.point(severity)
+                cell = self.cells.get((str(point), structure)) or self._cell(point, structure)
+                cells += [(severity, cell)] if cell else []
+        return cells
+
+    def _summary(self, trials: Sequence[Trial]) -> dict[str, Any]:
+        if not self.requirement.domains:
+            return {"points_tried": 0, "screening_patients": 0, "decided_points": 1}
+        return {
+            "points_tried": len(trials),
+            "screening_patients": len(self.evaluation.screening_patients),
+            "decided_points": len({point for point, _ in self.cells}),
+            "realisations": self.realisations,
+            "seed": self.seed,
+            "units": {a.parameter.name: a.parameter.unit for a in self.space.axes if isinstance(a, Continuous)},
+            "trials": [{"point": str(trial.point), "excess": trial.worst} for trial in trials],
+        }
+
+    def _search_warnings(self) -> list[str]:
+        corners = self.space.corner_count
+        if corners <= self.budget.corners:
+            return []
+        return [f"{self.budget.corners} of the domain's {corners} corners were measured on all patients"]

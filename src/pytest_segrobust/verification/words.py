@@ -1,0 +1,81 @@
+"""What a result says in words: numbers that are never rounded across a limit."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+from pytest_segrobust.metrics.catalogue import METRICS
+from pytest_segrobust.requirements import measure as measures
+
+from .patients import GROSS_FAILURE_RATE
+
+if TYPE_CHECKING:
+    from pytest_segrobust.requirements.requirement import Requirement
+
+    from .decision import Cell, Criterion
+
+
+def measured(requirement: Requirement) -> str:
+    """The name of what is judged: "DSC drop", "NSD at 2 mm", "share of patients with HD95 increase below 3 mm"."""
+    name = measures.words(requirement.measure)
+    if requirement.average:
+        name = f"mean {name}"
+    if requirement.patients is not None:
+        name = (
+            f"share of patients with {name} {requirement.comparison} {_with_unit(requirement.limit, unit(requirement))}"
+        )
+    return name
+
+
+def unit(requirement: Requirement) -> str:
+    """The unit of the plain numbers of a result, "mm" or "": shares are written 0.05, whatever the sentence says."""
+    return "" if requirement.measure.metric == GROSS_FAILURE_RATE else METRICS[requirement.measure.metric].unit
+
+
+def outward(value: float, limit: float, *, up: bool) -> str:
+    """A bound at three significant digits, rounded away from the interval, with more where it would read as the limit."""
+    if not math.isfinite(value) or value in (0, limit):
+        return f"{value:g}"
+    exact = Decimal(value)
+    for digits in range(3, 16):
+        place = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        text = exact.quantize(place, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+        if (text > Decimal(limit)) == (exact > Decimal(limit)) and text != Decimal(repr(limit)):
+            return f"{float(text):.{digits}g}"
+    return repr(value)
+
+
+def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, where: str) -> str:
+    """Why the verdict is what it is: estimate, interval, number of patients, limit and place."""
+    suffix = f" {unit(requirement)}" if unit(requirement) and requirement.patients is None else ""
+    low = outward(cell.interval.low, criterion.limit, up=False)
+    high = outward(cell.interval.high, criterion.limit, up=True)
+    n = len(cell.values.patients)
+    numbers = (
+        f"{measured(requirement)} of {cell.structure} = {cell.estimate:.3g} [{low}, {high}]{suffix} "
+        f"({n} patients, one-sided {requirement.confidence:.4g} each side)"
+    )
+    limit = f"{criterion.comparison} {criterion.limit:g}{suffix}"
+    if criterion.comparison == "within":
+        limit = f"within ±{criterion.limit:g}{suffix}"
+    if cell.verdict == "passed":
+        return f"{numbers} is {limit} at {where}, the worst of what was measured on all patients"
+    if cell.verdict == "failed":
+        return f"{numbers} is not {limit} at {where}"
+    needed = criterion.patients_needed(cell.values.values)
+    if needed is None or needed > 1_000_000:
+        more = "the estimate is so near the limit that no number of patients would settle it"
+    elif needed <= n:
+        more = "a few more patients would settle it if these are typical"
+    else:
+        more = f"about {needed} patients would settle it if these are typical"
+    return (
+        f"{numbers} includes the limit ({limit}) at {where}: neither shown nor refuted; {more} "
+        "(adding patients after looking needs an amended requirement)"
+    )
+
+
+def _with_unit(value: float, of: str) -> str:
+    return f"{value:g} {of}" if of else f"{value:g}"
