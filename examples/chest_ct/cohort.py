@@ -10,16 +10,19 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scan import AIR, Scan, read
 from scipy import ndimage
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LEVELS = (13, 18, 23, 28)  # slices of the scan, from above the diaphragm to below the tips of the lungs
-TRAINING_SEEDS = range(0, 120)  # train.py
+TRAINING_SEEDS = range(120)  # train.py
 TEST_SEEDS = range(1000, 1024)  # the demo
 
 
@@ -93,7 +96,8 @@ def write(output: Path, seeds: range) -> int:
         affine = scan.affine.copy()
         affine[:3, 3] += affine[:3, 2] * piece.level
         for name, array in (("image", piece.image), ("label", piece.label)):
-            nibabel.save(nibabel.Nifti1Image(array[..., None], affine), output / row[name])
+            volume = nibabel.Nifti1Image(array[..., None], affine)  # type: ignore[no-untyped-call]
+            nibabel.save(volume, output / row[name])
     with (output / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, fieldnames=["id", "image", "label", "patient", "slice"], lineterminator="\n")
         table.writeheader()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WINDOW = (-1000.0, 400.0)  # HU
 
@@ -50,7 +53,7 @@ def build_unet() -> nn.Module:
     return UNet()
 
 
-def preprocess(image: torch.Tensor, spacing: Sequence[float]) -> torch.Tensor:
+def preprocess(image: torch.Tensor, spacing: Sequence[float]) -> torch.Tensor:  # noqa: ARG001  part of the interface
     """HU (1, X, Y) clipped to the window and mapped to 0 ... 1; `spacing` (mm) is not needed."""
     low, high = WINDOW
     return (image.clamp(low, high) - low) / (high - low)

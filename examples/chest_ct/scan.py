@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def read() -> Scan:
     return Scan(np.maximum(image, AIR).astype(np.float32), lungs, np.diag(affine)[:3].copy(), affine)
 
 
-def structure(labels: np.ndarray, segments: dict, name: str) -> np.ndarray:
+def structure(labels: np.ndarray, segments: dict[str, Any], name: str) -> np.ndarray:
     """The mask of one named segment; a .seg.nrrd may keep overlapping segments in layers, its first axis then."""
     for key, value in segments.items():
         if key.endswith("_Name") and value == name:
@@ -57,7 +58,7 @@ def structure(labels: np.ndarray, segments: dict, name: str) -> np.ndarray:
     raise ValueError(f"Segmentation.seg.nrrd of this slicerio holds no segment named {name!r}")
 
 
-def placed(mask: np.ndarray, segments: dict, shape: tuple[int, ...], header: dict) -> np.ndarray:
+def placed(mask: np.ndarray, segments: dict[str, Any], shape: tuple[int, ...], header: dict[str, Any]) -> np.ndarray:
     """The mask on the grid of the image: a .seg.nrrd may cover a part of it alone, which its origin tells."""
     directions = np.asarray(header["space directions"])
     if not np.allclose(np.asarray(segments["space directions"])[-3:], directions):

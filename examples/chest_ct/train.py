@@ -56,7 +56,7 @@ def train(images: torch.Tensor, labels: torch.Tensor, iterations: int, seed: int
         image = images[chosen] * (0.9 + 0.2 * strength[0]) + 0.05 * (strength[1] - 0.5)
         optimiser.zero_grad()
         loss = loss_of(network(image), labels[chosen])
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
         if iteration % 50 == 49:

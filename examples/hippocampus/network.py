@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 STRUCTURES = ("background", "anterior", "posterior")
@@ -14,7 +15,7 @@ WINDOW = (48, 64, 48)
 
 def build_unet() -> torch.nn.Module:
     """A small 3-D U-Net: (N, 1, X, Y, Z) to logits (N, 3, X, Y, Z); X, Y and Z are multiples of 8."""
-    from monai.networks.nets import UNet
+    from monai.networks.nets.unet import UNet
 
     return UNet(
         spatial_dims=3,
@@ -28,7 +29,7 @@ def build_unet() -> torch.nn.Module:
     )
 
 
-def preprocess(image: torch.Tensor, spacing: Sequence[float]) -> torch.Tensor:
+def preprocess(image: torch.Tensor, spacing: Sequence[float]) -> torch.Tensor:  # noqa: ARG001  part of the interface
     """Clip each channel of (C, *spatial) to its 0.5-99.5 percentiles and z-score it; `spacing` (mm) is not needed.
 
     A channel of one value alone becomes zeros. Percentiles are nearest ranks: selecting two ranks is much cheaper than

@@ -1,6 +1,6 @@
 """Write the table of results of a report into a README, between two comments. Evaluates nothing.
 
-python results.py segrobust-report/report.json README.md
+Usage: python results.py segrobust-report/report.json README.md
 """
 
 from __future__ import annotations

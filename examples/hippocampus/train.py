@@ -29,11 +29,17 @@ def volumes(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
     if not paths:
         sys.exit(f"train.py: no imagesTr/*.nii.gz in {folder}; --data takes a Decathlon Task04 folder")
     for path in paths:
-        image = torch.from_numpy(nibabel.load(path).get_fdata(dtype="float32"))
-        label = torch.from_numpy(nibabel.load(folder / "labelsTr" / path.name).get_fdata(dtype="float32"))
+        image = read(path)
+        label = read(folder / "labelsTr" / path.name)
         images.append(padded(preprocess(image[None], (1, 1, 1))))
         labels.append(padded(label[None]))
     return torch.stack(images), torch.stack(labels)
+
+
+def read(path: Path) -> torch.Tensor:
+    """The voxels of a NIfTI file, float32."""
+    volume = nibabel.Nifti1Image.from_filename(path)
+    return torch.from_numpy(volume.get_fdata(dtype="float32"))
 
 
 def padded(volume: torch.Tensor) -> torch.Tensor:
@@ -77,7 +83,7 @@ def augmented(
 
 def train(images: torch.Tensor, labels: torch.Tensor, iterations: int, seed: int) -> torch.nn.Module:
     """The network after `iterations` steps of AdamW on Dice + cross-entropy, batch 2, epochs without repetition."""
-    from monai.losses import DiceCELoss
+    from monai.losses.dice import DiceCELoss
 
     torch.manual_seed(seed)  # initial weights and dropout
     generator = torch.Generator().manual_seed(seed)  # order and augmentation
