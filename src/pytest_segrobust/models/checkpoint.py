@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pytest_segrobust.errors import ModelError
-from pytest_segrobust.models.fingerprint import sha256_of
+from pytest_segrobust.models.fingerprint import sha256_of, sha256_of_weights
 from pytest_segrobust.models.formats import Format, recognise
 from pytest_segrobust.models.functions import UserFunction, described, find_function, is_function_name
 from pytest_segrobust.models.programs import OnnxNetwork, Shape, open_exported_program, open_torchscript
@@ -33,6 +33,7 @@ class Checkpoint:
     network: torch.nn.Module
     input_shape: Shape | None = None
     code: UserFunction | None = None
+    weights_sha256: str | None = None  # where no file says what the weights are
 
     @property
     def parameters(self) -> int | None:
@@ -54,7 +55,9 @@ def open_checkpoint(
     if is_function_name(path) and not file.exists():
         function = find_function(path, root, "--segrobust-model")
         network = _ready(_call(function, seed), device)
-        return Checkpoint(path, "function", f"source:{function.sha256}", network, code=function)
+        source = f"source:{function.sha256}"
+        held = sha256_of_weights(network)
+        return Checkpoint(path, "function", source, network, code=function, weights_sha256=held)
     kind = recognise(file)
     sha256 = sha256_of(file)
     if kind == "torchscript":
@@ -106,5 +109,5 @@ def _ready(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
 
 def _frozen(network: torch.nn.Module) -> torch.nn.Module:
     for parameter in network.parameters():
-        parameter.requires_grad_(False)
+        parameter.requires_grad_(mode=False)
     return network

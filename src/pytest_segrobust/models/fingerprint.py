@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
+
 
 def sha256_of_file(path: Path) -> str:
     """The file's SHA-256 as 64 hexadecimal digits."""
@@ -31,3 +33,15 @@ def sha256_of_folder(folder: Path) -> str:
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, or of a folder's sorted files."""
     return sha256_of_folder(path) if path.is_dir() else sha256_of_file(path)
+
+
+def sha256_of_weights(network: torch.nn.Module) -> str:
+    """One SHA-256 over names, types, shapes and values of parameters and buffers, wherever they came from."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if isinstance(value, torch.Tensor):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -154,9 +154,9 @@ class Networks:
                 f'outputs = "probabilities", but {name} returned values from {low:.3g} to {high:.3g}: '
                 'set outputs = "logits"'
             )
-        if self.settings.outputs == "logits" and within and high > low:
-            if not softmax or bool((output.sum(1) - 1).abs().max() < 1e-3):
-                self.warnings.append(f"{name} seems to return probabilities, read as logits: check outputs in [model]")
+        sums_to_one = not softmax or bool((output.sum(1) - 1).abs().max() < 1e-3)
+        if self.settings.outputs == "logits" and within and high > low and sums_to_one:
+            self.warnings.append(f"{name} seems to return probabilities, read as logits: check outputs in [model]")
         self._channels[place] = channels
 
     def _name(self, place: int) -> str:

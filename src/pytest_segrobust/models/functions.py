@@ -40,7 +40,7 @@ class UserFunction:
 
 
 def is_function_name(text: str) -> bool:
-    """Whether the text has the form `module:function` (a path such as `C:\\ckpt.pt` has not)."""
+    """Whether the text has the form `module:function` (a path on a Windows drive has not)."""
     return NAME.fullmatch(text) is not None
 
 

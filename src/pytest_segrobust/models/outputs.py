@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -93,9 +94,9 @@ def masks_of(scores: torch.Tensor, channels: list[tuple[int, ...]], threshold: f
 
     Channels compete where `threshold` is None (softmax, votes); else each is on its own, above the threshold.
     """
-    masks = torch.zeros((len(channels), *scores.shape[1:]), dtype=torch.bool, device=scores.device)
     labels = winners(scores) if threshold is None else None
-    for mask, indices in zip(masks, channels, strict=True):
-        for index in indices:
-            mask |= labels == index if labels is not None else scores[index] > threshold  # type: ignore[operator]
+    masks = torch.empty((len(channels), *scores.shape[1:]), dtype=torch.bool, device=scores.device)
+    for place, indices in enumerate(channels):
+        parts = [scores[index] > threshold if labels is None else labels == index for index in indices]
+        masks[place] = functools.reduce(torch.logical_or, parts)  # `any` over a stack takes ten times as long
     return masks

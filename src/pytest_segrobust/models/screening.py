@@ -33,13 +33,13 @@ OPERATORS = re.compile(
 )
 FILE_OPERATORS = re.compile(r"\b(save|from_file|load|_load|_save)\b")
 PLAIN = re.compile(r"[\w.:+\- ]*")  # nothing that could call, assign or end a line
-SHAPE_WORDS = frozenset(
-    "Symbol Integer Rational Float Add Mul Pow Max Min Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing Where "
-    "CeilToInt FloorToInt LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt "
-    "RoundToInt RoundDecimal ToFloat Identity IsNonOverlappingAndDenseIndicator Eq Ne Lt Le Gt Ge Equality Unequality "
-    "StrictLessThan StrictGreaterThan LessThan GreaterThan And Or Not floor ceiling sqrt oo int_oo "
-    "positive nonnegative integer real nonzero evaluate True False true false precision".split()
-)
+SHAPE_WORDS = """
+    Symbol Integer Rational Float Add Mul Pow Max Min Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing Where
+    CeilToInt FloorToInt LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt RoundToInt
+    RoundDecimal ToFloat Identity IsNonOverlappingAndDenseIndicator Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan
+    StrictGreaterThan LessThan GreaterThan And Or Not floor ceiling sqrt oo int_oo True False true false positive
+    nonnegative integer real nonzero evaluate precision
+"""
 SHAPE_TOKEN = re.compile(r"\s+|\d+(\.\d+)?|'[A-Za-z_]\w*'|[A-Za-z_]\w*|[-+*/%(),<>=!&|~]")
 SCRIPT_NAMESPACE = re.compile(r"\bops\.(\w+)\.")
 SCRIPT_CLASSES = re.compile(r"\btorch\.classes\.(\w+)|__torch__\.torch\.classes\.(\w+)")
@@ -139,9 +139,9 @@ def _is_plain_shape(text: str) -> bool:
         if token is None:
             return False
         word = token[0]
-        if word[0].isalpha() or word[0] == "_":
-            if word not in SHAPE_WORDS and re.fullmatch(r"[suz]+\d+", word) is None:
-                return False
+        is_word = word[0].isalpha() or word[0] == "_"
+        if is_word and word not in SHAPE_WORDS.split() and re.fullmatch(r"[suz]+\d+", word) is None:
+            return False
         position = token.end()
     return True
 
