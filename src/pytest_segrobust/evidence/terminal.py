@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HEADINGS = ("id", "verdict", "measure", "estimate [L, U]", "limit", "n", "worst")
 _NARROWEST = 40
 _NAMED_CASES = 5
+_INDENT = " " * 19
 
 
 def summary_lines(
@@ -53,16 +54,16 @@ def failure_text(result: RequirementResult) -> str:
         value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
         lines += _entry(
             "estimate",
-            f"{result.measure or 'value'} = {value} ({words.patients(result.n_patients)}, {words.confidence(result)})",
+            f"{result.measure or 'value'} = {value} ({words.patients(result.n_patients)}, {words.sidedness(result)})",
         )
     if result.limit is not None:
         lines += _entry("limit", words.limit(result))
     if result.gross_failures is not None:
         lines += _entry("gross failures", words.gross_failures(result.gross_failures, result.confidence))
         named = [f"{c.get('case', '?')} ({c.get('failure', '?')})" for c in result.gross_failures.cases]
-        lines += [f"{'':17}{name}" for name in named[:_NAMED_CASES]]
+        lines += [f"{_INDENT}{name}" for name in named[:_NAMED_CASES]]
         if len(named) > _NAMED_CASES:
-            lines.append(f"{'':17}and {len(named) - _NAMED_CASES} more, in the report")
+            lines.append(f"{_INDENT}and {len(named) - _NAMED_CASES} more, in the report")
     if result.worst:
         lines += _entry("worst at", words.point(result.worst))
     if result.breaking_point is not None:
@@ -95,4 +96,4 @@ def _fitted(text: str, width: int) -> str:
 
 def _entry(name: str, text: str) -> list[str]:
     """An indented entry, its text wrapped under itself; a command is never wrapped, so that it can be copied."""
-    return textwrap.wrap(text, 110, initial_indent=f"  {name + ':':<15}", subsequent_indent=" " * 17) or [f"  {name}:"]
+    return textwrap.wrap(text, 110, initial_indent=f"  {name + ':':<17}", subsequent_indent=_INDENT) or [f"  {name}:"]

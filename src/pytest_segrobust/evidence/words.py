@@ -48,9 +48,14 @@ def limit(result: RequirementResult) -> str:
     return with_unit(f"{result.comparison} {sign}{exact(result.limit)}".strip(), result.unit)
 
 
-def confidence(result: RequirementResult) -> str:
+def sidedness(result: RequirementResult) -> str:
     """What the interval is: both bounds one-sided."""
-    return f"one-sided {percent(result.confidence)}"
+    return f"one-sided {level(result.confidence)}"
+
+
+def level(share: float) -> str:
+    """A level of confidence as it was stated: `95 %`."""
+    return f"{exact(100 * share)} %"
 
 
 def patients(count: int) -> str:
@@ -58,11 +63,11 @@ def patients(count: int) -> str:
     return f"{count} patient{'' if count == 1 else 's'}"
 
 
-def gross_failures(failures: GrossFailures | None, level: float) -> str:
+def gross_failures(failures: GrossFailures | None, confidence: float) -> str:
     """`2 of 24 patients (at most 24 % with 95 % confidence)`."""
     if failures is None:
         return "not counted"
-    bound = f"at most {percent(failures.upper_bound, 'up')} with {percent(level)} confidence"
+    bound = f"at most {percent(failures.upper_bound, 'up')} with {level(confidence)} confidence"
     return f"{failures.count} of {patients(failures.n_patients)} ({bound})"
 
 
@@ -95,9 +100,9 @@ def breaking_point(found: BreakingPoint | None) -> str:
     return f"breaks at {parameters(found.parameters)}"
 
 
-def rules_out(n_patients: int, level: float) -> float:
-    """The largest rate of failing patients that n patients without a failure leave open: 1 - (1 - level)^(1/n)."""
-    return 1.0 - (1.0 - level) ** (1.0 / n_patients) if n_patients > 0 else 1.0
+def rules_out(n_patients: int, confidence: float) -> float:
+    """The largest rate of failing patients that n patients without a failure leave open: 1 - (1 - confidence)^(1/n)."""
+    return 1.0 - (1.0 - confidence) ** (1.0 / n_patients) if n_patients > 0 else 1.0
 
 
 def _value(value: Any) -> str:

@@ -1,0 +1,176 @@
+"""A case as two small pictures, clean and perturbed, with the outlines of reference and prediction drawn on top."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..picture import Picture
+
+_MARGIN = 10  # pixels around the outlines
+_SMALLEST = 48
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a pair: its title and its drawing."""
+
+    title: str
+    svg: Markup
+
+
+def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
+    """The clean and the perturbed picture; larger ones are reduced to `most_pixels`.
+
+    The grey values are a PNG without loss at the image's own pixels; outlines run along the edges of voxels, as the
+    masks do.
+    """
+    import numpy as np
+
+    masks = {name: picture.arrays[name] for name in _MASKS if name in picture.arrays}
+    images = {name: np.asarray(picture.arrays[name], dtype=np.float64) for name in _IMAGES if name in picture.arrays}
+    if not images:
+        return []
+    window = _window(next(iter(images.values())).shape, list(masks.values()))
+    low, high = _range(picture.about, images)
+    drawn = []
+    for name, (title, predicted) in _IMAGES.items():
+        if name in images:
+            grey = np.clip((np.nan_to_num(images[name][window]) - low) / (high - low or 1), 0, 1) * 255
+            outlines = {
+                kind: masks[mask][window]
+                for kind, mask in (("reference", "reference"), ("prediction", predicted))
+                if mask in masks
+            }
+            drawn.append(
+                Panel(title, _svg(grey, outlines, _label(picture, title, outlines), picture.about, most_pixels))
+            )
+    return drawn
+
+
+_IMAGES = {"clean": ("clean", "clean_prediction"), "perturbed": ("perturbed", "prediction")}
+_MASKS = ("reference", "clean_prediction", "prediction")
+
+
+def outline(mask: np.ndarray) -> str:
+    """The edges of a mask's pixels as an SVG path of closed loops, in pixels from the upper left corner."""
+    import numpy as np
+
+    inside = np.pad(mask.astype(bool), 1)
+    # Directed so that the mask lies to the right: then every corner that is entered is also left.
+    follows: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for (dr, dc), start, end in (
+        ((-1, 0), (0, 0), (0, 1)),  # nothing above: along the upper edge, to the right
+        ((0, 1), (0, 1), (1, 1)),
+        ((1, 0), (1, 1), (1, 0)),
+        ((0, -1), (1, 0), (0, 0)),
+    ):
+        for row, column in np.argwhere(inside & ~np.roll(inside, (-dr, -dc), (0, 1))) - 1:
+            corner = (int(row) + start[0], int(column) + start[1])
+            follows.setdefault(corner, []).append((int(row) + end[0], int(column) + end[1]))
+    parts = []
+    while follows:
+        first = corner = next(iter(follows))
+        loop = [first]
+        while True:
+            ends = follows[corner]
+            following = ends.pop()
+            if not ends:
+                del follows[corner]
+            corner = following
+            if corner == first:
+                break
+            loop.append(corner)
+        parts.append("M" + "L".join(f"{column} {row}" for row, column in _corners(loop)) + "Z")
+    return "".join(parts)
+
+
+def _corners(loop: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The loop without the points that lie on a straight line between their neighbours."""
+    ring = [loop[-1], *loop, loop[0]]
+    return [
+        here
+        for before, here, after in zip(ring, ring[1:], ring[2:], strict=False)
+        if (before[0] == here[0]) != (here[0] == after[0])
+    ]
+
+
+def _svg(grey: np.ndarray, outlines: dict[str, Any], label: str, about: Any, most_pixels: int) -> Markup:
+    rows, columns = grey.shape
+    height, width = (float(mm) for mm in (about.get("spacing") or (1.0, 1.0)))
+    paths = "".join(
+        f'<path class="halo" d="{d}"/><path class="{kind}" d="{d}"/>'
+        for kind, mask in outlines.items()
+        if (d := outline(mask))
+    )
+    bar, bar_text = _scale_bar(columns, width) if about.get("spacing") else (0.0, "")
+    ratio = columns * width / (rows * height)
+    scale = f'<span class="scale" style="width:{100 * bar / columns:.4g}%">{bar_text}</span>' if bar_text else ""
+    # Safe to mark: everything but the label is made of numbers, and the label is escaped.
+    return Markup(  # noqa: S704
+        f'<span class="frame"><svg role="img" aria-label="{html.escape(label)}" viewBox="0 0 {columns} {rows}" '
+        f'preserveAspectRatio="none" style="aspect-ratio:{ratio:.4g}">'
+        f'<image width="{columns}" height="{rows}" preserveAspectRatio="none" href="{_png(grey, most_pixels)}"/>'
+        f"{paths}</svg>{scale}</span>"
+    )
+
+
+def _png(grey: np.ndarray, most_pixels: int) -> str:
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(np.round(grey).astype(np.uint8))
+    factor = math.ceil(math.sqrt(grey.size / most_pixels))
+    if factor > 1:
+        picture = picture.reduce(factor)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _window(shape: tuple[int, ...], masks: list[Any]) -> tuple[slice, slice]:
+    """Rows and columns around all outlines, at least `_SMALLEST` of each; the whole image where there are none."""
+    import numpy as np
+
+    together = (
+        np.logical_or.reduce([np.asarray(mask, dtype=bool) for mask in masks]) if masks else np.zeros(shape, bool)
+    )
+    if not together.any():
+        return slice(0, shape[0]), slice(0, shape[1])
+    slices = []
+    for axis in (0, 1):
+        places = np.flatnonzero(together.any(axis=1 - axis))
+        low, high = int(places[0]) - _MARGIN, int(places[-1]) + 1 + _MARGIN
+        missing = max(0, _SMALLEST - (high - low))
+        low, high = low - missing // 2, high + missing - missing // 2
+        slices.append(slice(max(0, low), min(shape[axis], high)))
+    return slices[0], slices[1]
+
+
+def _range(about: Any, images: dict[str, Any]) -> tuple[float, float]:
+    stated = about.get("range")
+    if stated:
+        return float(stated[0]), float(stated[1])
+    first = next(iter(images.values()))
+    return float(first.min()), float(first.max())
+
+
+def _scale_bar(columns: int, width: float) -> tuple[float, str]:
+    """The longest round length of at most a third of the picture: pixels, and its text."""
+    whole = columns * width
+    fitting = [mm for mm in (1, 2, 5, 10, 20, 50, 100) if mm <= whole / 3]
+    return (fitting[-1] / width, f"{fitting[-1]} mm") if fitting else (0.0, "")
+
+
+def _label(picture: Picture, title: str, outlines: dict[str, Any]) -> str:
+    drawn = " and ".join(outlines) or "no structure"
+    return f"Case {picture.case}, {title} image, slice {picture.about.get('slice', '?')}, outlines of {drawn}"

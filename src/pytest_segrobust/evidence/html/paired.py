@@ -1,0 +1,136 @@
+"""Every patient's way from the clean image to the worst point, or its value where there is no pair."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from ..rounding import exact
+from .drawing import COLOURS, axes, inline_svg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+    from ..records import CaseResult, RequirementResult
+
+_NAMED = 3
+_LONGEST_NAME = 16
+
+
+def worst_structure(result: RequirementResult) -> str | None:
+    """The structure that decides, or the first that has cases."""
+    named = (result.worst or {}).get("structure")
+    present = list(dict.fromkeys(case.structure for case in result.cases))
+    return named if named in present else next(iter(present), None)
+
+
+def worst_first(result: RequirementResult) -> list[CaseResult]:
+    """The cases of the deciding structure, the worst first: failures, then by the requirement's measure."""
+    chosen = [case for case in result.cases if case.structure == worst_structure(result)]
+
+    def badness(case: CaseResult) -> tuple[bool, float]:
+        value = case.value if case.value is not None and not math.isnan(case.value) else math.inf
+        if case.value is not None and result.comparison in ("above", "at least"):
+            value = -value
+        return case.failure is not None, abs(value) if result.comparison == "within" else value
+
+    return sorted(chosen, key=badness, reverse=True)
+
+
+def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
+    """A line per case from clean to perturbed at the worst point; None where no case has a number."""
+    cases = worst_first(result)
+    pairs = [case for case in cases if _finite(case.clean) and _finite(case.perturbed)]
+    singles = [case for case in cases if _finite(case.value)]
+    if not pairs and not singles:
+        return None
+    with axes(4.7, 3.1) as (figure, plot):
+        metric = re.sub(r"^relative |( drop| increase)$", "", result.measure or "value")
+        unit = f" ({result.unit})" if result.unit else ""
+        if pairs:
+            _draw_pairs(plot, pairs)
+            plot.set_ylabel(metric + unit)
+            what = f"{metric} of {len(pairs)} cases, clean and at the worst point"
+        else:
+            _draw_singles(plot, singles, result)
+            plot.set_ylabel((result.measure or "value") + unit)
+            what = f"{result.measure} of {len(singles)} cases at the worst point, sorted"
+        label = f"{result.id}, structure {worst_structure(result)}: {what}; worst: " + ", ".join(
+            case.case for case in cases[:_NAMED]
+        )
+        return inline_svg(figure, prefix=prefix, label=label)
+
+
+def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
+    named = pairs[:_NAMED]
+    for case in reversed(pairs):
+        stands_out = case in named
+        plot.plot(
+            (0, 1),
+            (case.clean or 0.0, case.perturbed or 0.0),
+            color=COLOURS["series-2" if stands_out else "series-1"],
+            alpha=1 if stands_out else 0.45,
+            linewidth=1.4 if stands_out else 0.9,
+            marker="X" if case.failure else "o",
+            markersize=6 if case.failure else 3,
+            zorder=3 if stands_out else 2,
+        )
+    means = [
+        sum(values) / len(pairs) for values in ([c.clean or 0.0 for c in pairs], [c.perturbed or 0.0 for c in pairs])
+    ]
+    plot.plot((0, 1), means, color=COLOURS["ink"], linewidth=2.4, marker="D", markersize=6, zorder=4)
+    plot.annotate("mean", (0, means[0]), xytext=(-8, 0), textcoords="offset points", ha="right", va="center")
+    for case, height in _apart(named, plot):
+        plot.annotate(
+            _short(case.case) + (" ×" if case.failure else ""),
+            (1, case.perturbed or 0.0),
+            xytext=(1.07, height),
+            textcoords="data",
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+        )
+    plot.set_xlim(-0.28, 1.62)
+    plot.set_xticks((0, 1), ("clean", "worst point"))
+    plot.grid(visible=False, axis="x")
+
+
+def _draw_singles(plot: Axes, singles: Sequence[CaseResult], result: RequirementResult) -> None:
+    ordered = list(reversed(singles))
+    plot.scatter(range(1, len(ordered) + 1), [case.value or 0.0 for case in ordered], s=18, color=COLOURS["series-1"])
+    for place, case in list(enumerate(ordered, 1))[-_NAMED:]:
+        plot.annotate(
+            _short(case.case), (place, case.value or 0.0), xytext=(-5, 0), textcoords="offset points",
+            ha="right", va="center", fontsize=8,
+        )  # fmt: skip
+    if result.limit is not None:
+        plot.axhline(result.limit, color=COLOURS["ink"], linewidth=1.1, linestyle=(0, (5, 3)))
+        plot.annotate(
+            f"limit {exact(result.limit)}", (1, result.limit), xytext=(0, 3), textcoords="offset points", fontsize=8.5
+        )
+    plot.set_xlabel("cases, the worst last")
+
+
+def _apart(named: Sequence[CaseResult], plot: Axes) -> list[tuple[CaseResult, float]]:
+    """Heights for the names, moved apart so that none covers another."""
+    low, high = plot.get_ylim()
+    gap = (high - low) * 0.075
+    placed: list[tuple[CaseResult, float]] = []
+    for case in sorted(named, key=lambda c: c.perturbed or 0.0):
+        height = case.perturbed or 0.0
+        if placed:
+            height = max(height, placed[-1][1] + gap)
+        placed.append((case, height))
+    return placed
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

@@ -1,0 +1,293 @@
+"""What the templates show of a report: everything in words, in order, and nothing left to compute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import words
+from ..report import result_of
+from ..rounding import interval_text, percent, rounded
+from ..strict_json import number
+from ..verdicts import MEANINGS, WORDS
+from .curve import degradation_curve
+from .forest import forest_row
+from .overlay import panels
+from .paired import paired_plot, worst_structure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..picture import Picture
+    from ..records import RequirementResult
+
+_PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
+_MOST_PIXELS = 1 << 17
+_NAMED_FAILURES = 10
+_LEVEL = 0.95
+
+
+def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, Any]:
+    """The variables of `page.html.jinja`."""
+    results = [result_of(entry) for entry in report["requirements"]]
+    budget = min(_MOST_PIXELS, _PICTURE_BYTES // (2 * max(1, len(pictures))))
+    requirements = [
+        _requirement(position, result, [p for p in pictures if p.requirement == result.id], budget)
+        for position, result in enumerate(results, 1)
+    ]
+    return {
+        "report": report,
+        "words": WORDS,
+        "meanings": MEANINGS,
+        "headline": _headline(report),
+        "notes": _notes(report),
+        "findings": _findings(results),
+        "requirements": requirements,
+        "identification": _identification(report),
+        "environment": _environment(report.get("environment") or {}),
+        "flow": _flow(report["data"]),
+        "limits": _limits(results),
+        "percent": percent,
+        "rounded": rounded,
+    }
+
+
+def short(digest: str | None) -> str:
+    """The first twelve digits of a hash, enough to tell two apart by eye."""
+    return digest[:12] if digest else "none"
+
+
+def _headline(report: Mapping[str, Any]) -> str:
+    counts = report["verdicts"]
+    total = sum(counts.values())
+    if total == 0:
+        return "No requirement was stated"
+    if report["verdict"] == "passed":
+        return "The requirement passed" if total == 1 else f"All {total} requirements passed"
+    if report["verdict"] == "not_run" and not counts["not_run"]:
+        return f"The run is {report['status']}: no overall verdict"
+    worst = report["verdict"]
+    return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}"
+
+
+def _notes(report: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before believing anything else on the page."""
+    notes = [str(warning) for warning in report["warnings"]]
+    missing = report["verdicts"]["not_run"]
+    if report["status"] != "complete":
+        notes.append(
+            f"The run is {report['status']}: {missing} of {len(report['requirements'])} requirements have no verdict."
+        )
+    git = (report.get("environment") or {}).get("git") or {}
+    if git.get("dirty"):
+        notes.append("The project's files differ from its last commit: this state of them cannot be found again.")
+    if report["data"]["excluded"]:
+        notes.append(f"{len(report['data']['excluded'])} cases were excluded; the reasons are listed under Data.")
+    return notes
+
+
+def _findings(results: Sequence[RequirementResult]) -> list[dict[str, str]]:
+    """The three most pressing results, in the words of their reasons."""
+    pressing = sorted(
+        (r for r in results if r.verdict not in ("passed", "not_run")), key=lambda r: list(WORDS).index(r.verdict)
+    )
+    return [
+        {
+            "id": r.id,
+            "verdict": r.verdict,
+            "text": r.reason or MEANINGS[r.verdict],
+            "anchor": _anchor(results.index(r) + 1),
+        }
+        for r in pressing[:3]
+    ]
+
+
+def _requirement(position: int, result: RequirementResult, pictures: Sequence[Picture], budget: int) -> dict[str, Any]:
+    prefix = _anchor(position)
+    failures = result.gross_failures
+    return {
+        "anchor": prefix,
+        "result": result,
+        "verdict": WORDS[result.verdict],
+        "forest": forest_row(result),
+        "estimate": words.estimate(result),
+        "interval": words.interval(result),
+        "limit": words.limit(result),
+        "facts": _facts(result),
+        "structures": _structures(result),
+        "curve": degradation_curve(result, prefix=f"{prefix}-curve"),
+        "curve_rows": _curve_rows(result),
+        "paired": paired_plot(result, prefix=f"{prefix}-paired"),
+        "paired_structure": worst_structure(result),
+        "pictures": [_picture(picture, budget) for picture in pictures],
+        "failures": [] if failures is None else failures.cases[:_NAMED_FAILURES],
+        "more_failures": 0 if failures is None else max(0, len(failures.cases) - _NAMED_FAILURES),
+    }
+
+
+def _anchor(position: int) -> str:
+    return f"r{position}"
+
+
+def _facts(result: RequirementResult) -> list[tuple[str, str]]:
+    """The rows of a requirement's table of facts; a result that was never measured has few."""
+    facts = []
+    if result.estimate is not None or result.interval is not None:
+        value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
+        facts.append((result.measure or "estimate", f"{value}, each bound {words.sidedness(result)}"))
+    if result.limit is not None:
+        facts.append(("limit", words.limit(result)))
+    if result.n_patients:
+        cases = "" if result.n_cases in (0, result.n_patients) else f", {result.n_cases} cases"
+        facts.append(("evaluated", words.patients(result.n_patients) + cases))
+    if result.gross_failures is not None:
+        facts.append(("gross failures", words.gross_failures(result.gross_failures, result.confidence)))
+    if result.worst:
+        facts.append(("worst at", words.point(result.worst)))
+    if result.breaking_point is not None:
+        facts.append(("breaking point", words.breaking_point(result.breaking_point)))
+    if result.two_sided is not None:
+        facts.append(("two-sided 95 %", words.with_unit(interval_text(result.two_sided), result.unit)))
+    if result.method:
+        facts.append(("method", result.method))
+    if result.search:
+        facts.append(("search", _search(result.search)))
+    return facts
+
+
+def _search(search: Mapping[str, Any]) -> str:
+    """What was tried, from numbers and texts of the search's own record."""
+    return ", ".join(
+        f"{key.replace('_', ' ')}: {value}" for key, value in search.items() if isinstance(value, (int, float, str))
+    )
+
+
+def _structures(result: RequirementResult) -> list[dict[str, str]]:
+    """One row per structure, where there are several."""
+    if len(result.structures) < 2:
+        return []
+    rows = []
+    for entry in result.structures:
+        low, high = entry.get("interval") or (None, None)
+        worst = entry.get("worst")
+        rows.append(
+            {
+                "structure": str(entry.get("structure", "–")),
+                "verdict": str(entry.get("verdict", "")),
+                "word": WORDS.get(entry.get("verdict", ""), "–"),
+                "estimate": rounded(number(entry.get("estimate")), beside=result.limit),
+                "interval": interval_text((number(low), number(high)), beside=result.limit),
+                "worst": words.point(worst) if isinstance(worst, dict) else str(worst or "–"),
+            }
+        )
+    return rows
+
+
+def _curve_rows(result: RequirementResult) -> list[tuple[str, ...]]:
+    return [
+        (
+            rounded(point.severity),
+            words.parameters(point.parameters),
+            point.structure or "–",
+            words.with_unit(f"{rounded(point.estimate)} {interval_text(point.interval)}", result.unit),
+            str(point.n_patients),
+            ", ".join(f"{key} {rounded(value)}" for key, value in point.strength.items()) or "–",
+        )
+        for point in result.curve
+    ]
+
+
+def _picture(picture: Picture, budget: int) -> dict[str, Any]:
+    about = picture.about
+    value = number(about.get("value"))
+    parts = [
+        f"patient {about['patient']}" if about.get("patient") not in (None, picture.case) else "",
+        picture.structure,
+        f"slice {about['slice']}" + (f" ({about['axis']})" if about.get("axis") else "") if "slice" in about else "",
+        rounded(value) if value is not None else "",
+        str(about.get("note") or ""),
+    ]
+    return {
+        "case": picture.case,
+        "text": " · ".join(part for part in parts if part),
+        "point": str(about.get("point") or ""),
+        "panels": panels(picture, most_pixels=budget),
+    }
+
+
+def _identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    models = report["model"]["sha256"] or ["none"]
+    cost = report["cost"]
+    share = (
+        f" in {cost['forward_seconds']:.1f} s, of {cost['wall_seconds']:.1f} s of process time"
+        if cost["wall_seconds"]
+        else ""
+    )
+    rows = [
+        ("run", report.get("run_id")),
+        ("status", report["status"]),
+        ("started", report.get("started")),
+        ("finished", report.get("finished")),
+        ("command", report.get("command")),
+        ("profile", report.get("profile")),
+        ("seed", report.get("seed")),
+        ("device", report.get("device")),
+        ("requirements SHA-256", report["spec"]["sha256"] or "none"),
+        *(("model SHA-256", digest) for digest in models),
+        ("data SHA-256", report["data"].get("sha256")),
+        ("tool", f"{report['tool']['name']} {report['tool']['version']}"),
+        ("forward passes", f"{cost['forward_passes']}{share}"),
+    ]
+    return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The environment flattened to rows: `torch threads`, `packages` in one line."""
+    rows: list[tuple[str, str]] = []
+    for key, value in environment.items():
+        if isinstance(value, dict) and key == "packages":
+            rows.append(("packages", ", ".join(f"{name} {version}" for name, version in value.items())))
+        elif isinstance(value, dict):
+            rows += [(f"{key} {name.replace('_', ' ')}", _plain(item)) for name, item in value.items()]
+        else:
+            rows.append((key, _plain(value)))
+    return [(name, text) for name, text in rows if text]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _flow(data: Mapping[str, Any]) -> dict[str, Any]:
+    excluded = data["excluded"]
+    return {
+        "enrolled": data["n_cases"] + len(excluded),
+        "excluded": excluded,
+        "evaluated": data["n_cases"],
+        "patients": data["n_patients"],
+    }
+
+
+def _limits(results: Sequence[RequirementResult]) -> list[str]:
+    """What nobody may read out of this report."""
+    sizes = [result.n_patients for result in results if result.n_patients]
+    limits = [
+        "Perturbations are simulated. They stand for a disturbance of the image, and are not scans that were acquired so.",
+        "Only the perturbations and ranges named in the requirements were examined. Every other disturbance, scanner, "
+        "site, population and structure is untested.",
+        "The worst parameters are the worst of those that were tried. A search can miss a worse one between them.",
+        "A drop says nothing of a model that is bad already: read it beside a requirement on the absolute value.",
+        "The methods are statistical and empirical. There is no formal guarantee for any single image.",
+    ]
+    if sizes:
+        fewest = min(sizes)
+        open_rate = percent(words.rules_out(fewest, _LEVEL), "up")
+        limits.insert(
+            3,
+            f"Few patients rule out only frequent failures: {words.patients(fewest)} without a single failure leave open a "
+            f"failure rate of up to {open_rate} (1 - 0.05^(1/{fewest}), with 95 % confidence).",
+        )
+    return limits
