@@ -109,5 +109,5 @@ def _ready(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
 
 def _frozen(network: torch.nn.Module) -> torch.nn.Module:
     for parameter in network.parameters():
-        parameter.requires_grad_(mode=False)
+        parameter.requires_grad = False
     return network

@@ -94,9 +94,9 @@ def masks_of(scores: torch.Tensor, channels: list[tuple[int, ...]], threshold: f
 
     Channels compete where `threshold` is None (softmax, votes); else each is on its own, above the threshold.
     """
-    labels = winners(scores) if threshold is None else None
+    chosen = winners(scores) if threshold is None else scores > threshold
     masks = torch.empty((len(channels), *scores.shape[1:]), dtype=torch.bool, device=scores.device)
     for place, indices in enumerate(channels):
-        parts = [scores[index] > threshold if labels is None else labels == index for index in indices]
+        parts = [chosen == index if threshold is None else chosen[index] for index in indices]
         masks[place] = functools.reduce(torch.logical_or, parts)  # `any` over a stack takes ten times as long
     return masks
