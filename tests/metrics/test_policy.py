@@ -95,11 +95,16 @@ def test_the_catalogue_s_worst_value_is_what_a_failed_case_scores() -> None:
 
 
 def test_a_failed_case_without_a_label_has_the_worst_agreement_alone() -> None:
-    assert failed_scores("crashed: OSError", None, tolerances=(1,)) == Scores({"agreement": 0.0}, "crashed: OSError", None, None)
+    assert failed_scores("crashed: OSError", None, tolerances=(1,)) == Scores(
+        {"agreement": 0.0}, "crashed: OSError", None, None
+    )
 
 
 def test_a_failed_case_scores_what_is_asked_for_and_nothing_else() -> None:
-    assert failed_scores("shape (1, 2)", reference(EIGHT), metrics=["dsc", "hd95"]).values == {"dsc": 0, "hd95": DIAGONAL}
+    assert failed_scores("shape (1, 2)", reference(EIGHT), metrics=["dsc", "hd95"]).values == {
+        "dsc": 0,
+        "hd95": DIAGONAL,
+    }
     assert failed_scores("shape (1, 2)", reference(EIGHT), metrics=["dsc"]).values == {"dsc": 0}
     with pytest.raises(ValueError, match="unknown metrics"):
         failed_scores("shape (1, 2)", reference(EIGHT), metrics=["DSC"])
@@ -113,6 +118,7 @@ def test_the_diagonal_is_the_image_s_whatever_the_structure_s_size() -> None:
 
 
 # The tables that people read
+
 
 def rendered() -> list[str]:
     """The table as it must stand in the docstring and in docs/metrics.md."""

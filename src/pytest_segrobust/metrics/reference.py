@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .distance import distance_field
 from .overlap import check_mask
-from .surface import bounding_box, distance_field, surface_of
+from .surface import bounding_box, surface_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .distance import DistanceField
     from .overlap import Mask
-    from .surface import Box, DistanceField, Surface
+    from .surface import Box, Surface
 
 
 @dataclass(frozen=True, eq=False)

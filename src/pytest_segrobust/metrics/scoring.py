@@ -8,9 +8,10 @@ import numpy as np
 
 from . import overlap
 from .catalogue import score_key
+from .distance import surface_distances
 from .overlap import Confusion, check_mask
 from .policy import POLICY, Scores, asked_metrics, policy_values
-from .surface import bounding_box, hd95, nsd, surface_distances, surface_of
+from .surface import bounding_box, hd95, nsd, surface_of
 from .volume import volume_bias, volume_error
 
 if TYPE_CHECKING:

@@ -26,8 +26,6 @@ Box = tuple[slice, ...]
 
 # Spacings in files are float32: 3 voxels of 0.7 mm must still be within 2.1 mm.
 TOLERANCE_SLACK = 1e-6
-# A distance field of at most this many voxels (4 MiB) lies around a reference; further out a tree answers.
-FIELD_VOXELS = 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +61,7 @@ class Surface:
 
     def holds(self, points: Points) -> Mask:
         """Which of these voxels are boundary voxels."""
-        inside, shifted = _inside(points, self.origin, self.edge.shape)
+        inside, shifted = inside_box(points, self.origin, self.edge.shape)
         inside[inside] = self.edge[tuple(shifted[:, inside])]
         return inside
 
@@ -77,12 +75,13 @@ class Surface:
         return Surface(edge, tuple(int(first) for first in start + self.origin), self.spacing)
 
 
-@dataclass(frozen=True, eq=False)
-class DistanceField:
-    """Distance in mm to the nearest boundary voxel of one surface, for every voxel of a box that starts at `origin`."""
-
-    values: Distances
-    origin: tuple[int, ...]
+def inside_box(points: Points, origin: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Mask, Points]:
+    """Which voxels lie in a box of this shape that starts at `origin`, and all of them counted from there."""
+    shifted = points - np.asarray(origin)[:, None]
+    inside = np.ones(points.shape[1], dtype=bool)
+    for row, length in zip(shifted, shape, strict=True):
+        inside &= (row >= 0) & (row < length)
+    return inside, shifted
 
 
 def bounding_box(mask: Mask) -> Box | None:
@@ -111,76 +110,6 @@ def surface_of(mask: Mask, box: Box, shape: tuple[int, ...], spacing: tuple[floa
     return Surface(edge, tuple(int(part.start) for part in box), spacing)
 
 
-def distance_field(surface: Surface, shape: tuple[int, ...]) -> DistanceField | None:
-    """Distances to a surface around it: over the whole image where that is small, None where even its box is too big.
-
-    Computed once per reference and looked up for every prediction.
-    """
-    box = _grown(surface, shape)
-    if box is None:
-        return None
-    from scipy.ndimage import distance_transform_edt
-
-    away = np.ones([part.stop - part.start for part in box], dtype=bool)
-    own = tuple(
-        slice(start - part.start, start - part.start + length)
-        for start, part, length in zip(surface.origin, box, surface.edge.shape, strict=True)
-    )
-    away[own] = ~surface.edge
-    values = np.asarray(distance_transform_edt(away, sampling=surface.spacing), dtype=np.float64)
-    return DistanceField(values, tuple(part.start for part in box))
-
-
-def distances_to_reference(prediction: Surface, reference: Surface, field: DistanceField | None) -> Distances:
-    """From each boundary voxel of the prediction to the nearest of the reference, in mm."""
-    points = prediction.points
-    if field is None:
-        return _skipping_shared(points, reference)
-    inside, shifted = _inside(points, field.origin, field.values.shape)
-    distances = np.empty(points.shape[1])
-    distances[inside] = field.values[tuple(shifted[:, inside])]
-    if not inside.all():
-        distances[~inside] = reference.nearest(points[:, ~inside])
-    return distances
-
-
-def distances_to_prediction(reference: Surface, prediction: Surface) -> Distances:
-    """From each boundary voxel of the reference to the nearest of the prediction, in mm.
-
-    A wrong prediction can have a thousand times the reference's boundary: then only its part near the reference is
-    put into a tree, and more of it where that proves too little.
-    """
-    points = reference.points
-    if prediction.points.shape[1] <= 4 * points.shape[1] + 1000:
-        return _skipping_shared(points, prediction)
-    distances = np.zeros(points.shape[1])
-    apart = ~prediction.holds(points)
-    if not apart.any():
-        return distances
-    low, high = points[:, apart].min(axis=1), points[:, apart].max(axis=1)
-    spacing = np.asarray(prediction.spacing)
-    reach = 4 * float(spacing.max())
-    while True:
-        margin = np.ceil(reach / spacing).astype(np.intp)
-        near = prediction.within(low - margin, high + margin)
-        if near is not None:
-            found = near.nearest(points[:, apart])
-            furthest = float(found.max())
-            if furthest <= reach:  # nothing beyond the box is nearer than `reach`
-                distances[apart] = found
-                return distances
-            reach = furthest  # what was found bounds what is nearest: the next box holds it
-        else:
-            reach *= 2
-
-
-def surface_distances(
-    prediction: Surface, reference: Surface, field: DistanceField | None = None
-) -> tuple[Distances, Distances]:
-    """Both directions in mm: from the prediction's boundary voxels, and from the reference's."""
-    return distances_to_reference(prediction, reference, field), distances_to_prediction(reference, prediction)
-
-
 def hd95(from_prediction: Distances, from_reference: Distances) -> float:
     """HD95 in mm: the larger of the two directed 95th percentiles (Huttenlocher 1993).
 
@@ -207,38 +136,3 @@ def _percentile95(distances: Distances) -> float:
     above = min(below + 1, distances.size - 1)
     part = np.partition(distances, (below, above))
     return float(part[below] + (part[above] - part[below]) * (rank - below))
-
-
-def _skipping_shared(points: Points, surface: Surface) -> Distances:
-    """Distances to a surface; the voxels it shares need no search, and near-perfect predictions share most."""
-    distances = np.zeros(points.shape[1])
-    apart = ~surface.holds(points)
-    if apart.any():
-        distances[apart] = surface.nearest(points[:, apart])
-    return distances
-
-
-def _inside(points: Points, origin: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Mask, Points]:
-    shifted = points - np.asarray(origin)[:, None]
-    inside = np.ones(points.shape[1], dtype=bool)
-    for row, length in zip(shifted, shape, strict=True):
-        inside &= (row >= 0) & (row < length)
-    return inside, shifted
-
-
-def _grown(surface: Surface, shape: tuple[int, ...]) -> Box | None:
-    """The surface's box with as wide a margin on all sides as FIELD_VOXELS allows, within the image."""
-    start = np.asarray(surface.origin)
-    stop = start + surface.edge.shape
-    if surface.edge.size > FIELD_VOXELS:
-        return None
-    none, all_of_it = 0, max(shape)
-    while none < all_of_it:  # the widest margin that still fits, by bisection
-        margin = (none + all_of_it + 1) // 2
-        sides = np.minimum(stop + margin, shape) - np.maximum(start - margin, 0)
-        if int(np.prod(sides)) <= FIELD_VOXELS:
-            none = margin
-        else:
-            all_of_it = margin - 1
-    low, high = np.maximum(start - none, 0), np.minimum(stop + none, shape)
-    return tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
