@@ -177,6 +177,8 @@ def decoding(path: Path, kind: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    except EOFError as error:
+        raise DataError(f"{path}: is truncated ({error}); copy or export it again") from error
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise DataError(

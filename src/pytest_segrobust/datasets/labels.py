@@ -21,7 +21,8 @@ def as_labels(stored: np.ndarray) -> np.ndarray:
         return stored.astype(np.int32, order="C")
     if stored.dtype.kind == "f":
         whole = np.rint(stored)
-        wrong = ~(np.abs(stored - whole) <= _ROUNDING)  # written so that NaN is wrong
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            wrong = ~(np.abs(stored - whole) <= _ROUNDING)  # written so that NaN is wrong
         if wrong.any():
             example = stored[wrong].flat[0]
             raise DataError(
