@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,8 +53,8 @@ def build_report(store: Store) -> dict[str, Any]:
         "profile": run.get("profile"),
         "seed": run.get("seed"),
         "device": run.get("device"),
-        "spec": {"sha256": None, **_mapping(run.get("spec"))},
-        "model": {"sha256": [], **_mapping(run.get("model"))},
+        "spec": _without_home({"sha256": None, **_mapping(run.get("spec"))}),
+        "model": _without_home({"sha256": [], **_mapping(run.get("model"))}),
         "data": _data(_mapping(run.get("data"))),
         "environment": _mapping(run.get("environment")),
         "cost": store.cost(),
@@ -103,3 +104,13 @@ def _data(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(excluded, Mapping):
         excluded = [{"case": case, "reason": reason} for case, reason in excluded.items()]
     return {"n_cases": 0, "n_patients": 0, **data, "excluded": excluded}
+
+
+def _without_home(value: Any) -> Any:
+    """The value with the reader's home folder as "~" in every text: a report names no user."""
+    if isinstance(value, dict):
+        return {key: _without_home(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_home(item) for item in value]
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
+    return value.replace(home, "~") if isinstance(value, str) and len(home) > 1 else value

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .. import words
-from ..rounding import exact
+from pytest_segrobust.evidence import words
+from pytest_segrobust.evidence.rounding import exact
+
 from .drawing import COLOURS, MARKERS, SERIES, axes, inline_svg
 from .severity_axis import severity_axis
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+    from matplotlib.axes import Axes
 
-    from ..records import RequirementResult
+    from pytest_segrobust.evidence.records import RequirementResult
 
 
 def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | None:
@@ -26,7 +28,7 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
         return None
     axis = severity_axis(result.curve, result.search.get("units"))
     structures = list(dict.fromkeys(point.structure for point in points))
-    with axes(4.7, 3.1) as (figure, plot):
+    with axes(4.1, 3.0) as (figure, plot):
         plot.axvspan(
             axis.at(0), axis.at(1), facecolor=COLOURS["claim"], edgecolor="none", zorder=0, label="claimed range"
         )
@@ -56,7 +58,7 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
         plot.set_ylabel(words.with_unit(result.measure or "value", f"({result.unit})" if result.unit else ""))
         if axis.ticks is not None:
             plot.set_xticks([place for place, _ in axis.ticks], [text for _, text in axis.ticks])
-        plot.margins(x=0.03)
+        plot.margins(x=0.03, y=0.12)
         if axis.step < 0:
             plot.invert_xaxis()  # severity grows to the right, whatever the parameter does
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.6, columnspacing=1.2)
@@ -74,14 +76,9 @@ def _draw_limit(plot: Axes, result: RequirementResult) -> None:
         plot.axhline(limit, color=COLOURS["ink"], linewidth=1.1, linestyle=(0, (5, 3)))
         plot.annotate(
             f"limit {exact(limit)}",
-            (1, limit),
+            (0, limit),
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 3),
+            xytext=(4, 3),
             textcoords="offset points",
-            ha="right",
             fontsize=8.5,
         )
-
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes

@@ -23,7 +23,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")  # a structure is told by its marker to
 _NAMES = ("ink", "muted", "grid", "claim", "card", *SERIES)
 COLOURS = {name: f"#fe{number:02x}ef" for number, name in enumerate(_NAMES)}
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # Any: matplotlib lists every key of it in its types
     "svg.fonttype": "none",
     "text.parse_math": False,  # a case called "$a_1$" is a name, not a formula
     "font.size": 9.0,
@@ -52,12 +52,12 @@ _STYLE: dict[str, Any] = {
 @contextmanager
 def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure of `width` x `height` inches and its axes, in the page's style whatever the user's own style is."""
-    import matplotlib
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot()
 
@@ -67,9 +67,9 @@ def inline_svg(figure: Figure, *, prefix: str, label: str) -> Markup:
 
     Called inside `axes`. The same figure gives the same text.
     """
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.rcParams["svg.hashsalt"] = prefix
+    mpl.rcParams["svg.hashsalt"] = prefix
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()

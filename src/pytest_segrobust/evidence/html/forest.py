@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..rounding import rounded
+from pytest_segrobust.evidence.rounding import rounded
 
 if TYPE_CHECKING:
-    from ..records import RequirementResult
+    from pytest_segrobust.evidence.records import RequirementResult
 
 WIDTH = 230.0
 _LOW, _HIGH = -0.25, 2.25
@@ -21,7 +21,7 @@ class ForestRow:
 
     bar: tuple[float, float] | None = None
     whisker: tuple[float, float] | None = None
-    estimate: float | None = None
+    estimate: float | None = None  # None too where it lies outside of the plot
     beyond_low: bool = False
     beyond_high: bool = False
     label: str = "no interval"
@@ -46,6 +46,8 @@ def forest_row(result: RequirementResult) -> ForestRow:
     if result.two_sided is not None and None not in result.two_sided:
         whisker = _shares(result, result.two_sided)
     estimate = None if result.estimate is None else _shares(result, (result.estimate, result.estimate))
+    if estimate is not None and not _LOW <= estimate[0] <= _HIGH:
+        estimate = None
     outer = whisker or bar
     return ForestRow(
         bar=(place(bar[0]), place(bar[1])),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..picture import Picture
+    from pytest_segrobust.evidence.picture import Picture
 
 _MARGIN = 10  # pixels around the outlines
 _SMALLEST = 48
@@ -51,9 +51,7 @@ def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
                 for kind, mask in (("reference", "reference"), ("prediction", predicted))
                 if mask in masks
             }
-            drawn.append(
-                Panel(title, _svg(grey, outlines, _label(picture, title, outlines), picture.about, most_pixels))
-            )
+            drawn.append(Panel(title, _svg(grey, outlines, picture, title=title, most_pixels=most_pixels)))
     return drawn
 
 
@@ -104,7 +102,8 @@ def _corners(loop: list[tuple[int, int]]) -> list[tuple[int, int]]:
     ]
 
 
-def _svg(grey: np.ndarray, outlines: dict[str, Any], label: str, about: Any, most_pixels: int) -> Markup:
+def _svg(grey: np.ndarray, outlines: dict[str, Any], picture: Picture, *, title: str, most_pixels: int) -> Markup:
+    about, label = picture.about, _label(picture, title, outlines)
     rows, columns = grey.shape
     height, width = (float(mm) for mm in (about.get("spacing") or (1.0, 1.0)))
     paths = "".join(

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence.atomic_write import write_atomically
+from pytest_segrobust.evidence.report import FILE_NAME
+from pytest_segrobust.evidence.store import Store
 
-from ..atomic_write import write_atomically
-from ..report import FILE_NAME
-from ..store import Store
 from .forest import WIDTH, place
 from .view import short, view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..picture import Picture
+    from pytest_segrobust.evidence.picture import Picture
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STORE_NAME = "run.sqlite"

@@ -6,16 +6,17 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from ..rounding import exact
+from pytest_segrobust.evidence.rounding import exact
+
 from .drawing import COLOURS, axes, inline_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from markupsafe import Markup
     from matplotlib.axes import Axes
 
-    from ..records import CaseResult, RequirementResult
+    from pytest_segrobust.evidence.records import CaseResult, RequirementResult
 
 _NAMED = 3
 _LONGEST_NAME = 16
@@ -48,7 +49,7 @@ def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
     singles = [case for case in cases if _finite(case.value)]
     if not pairs and not singles:
         return None
-    with axes(4.7, 3.1) as (figure, plot):
+    with axes(4.1, 3.0) as (figure, plot):
         metric = re.sub(r"^relative |( drop| increase)$", "", result.measure or "value")
         unit = f" ({result.unit})" if result.unit else ""
         if pairs:
@@ -84,16 +85,8 @@ def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
     ]
     plot.plot((0, 1), means, color=COLOURS["ink"], linewidth=2.4, marker="D", markersize=6, zorder=4)
     plot.annotate("mean", (0, means[0]), xytext=(-8, 0), textcoords="offset points", ha="right", va="center")
-    for case, height in _apart(named, plot):
-        plot.annotate(
-            _short(case.case) + (" ×" if case.failure else ""),
-            (1, case.perturbed or 0.0),
-            xytext=(1.07, height),
-            textcoords="data",
-            va="center",
-            fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
-        )
+    for case, height in _apart(named, plot, lambda case: case.perturbed or 0.0):
+        _name(plot, case, (1, case.perturbed or 0.0), (1.07, height))
     plot.set_xlim(-0.28, 1.62)
     plot.set_xticks((0, 1), ("clean", "worst point"))
     plot.grid(visible=False, axis="x")
@@ -102,26 +95,40 @@ def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
 def _draw_singles(plot: Axes, singles: Sequence[CaseResult], result: RequirementResult) -> None:
     ordered = list(reversed(singles))
     plot.scatter(range(1, len(ordered) + 1), [case.value or 0.0 for case in ordered], s=18, color=COLOURS["series-1"])
-    for place, case in list(enumerate(ordered, 1))[-_NAMED:]:
-        plot.annotate(
-            _short(case.case), (place, case.value or 0.0), xytext=(-5, 0), textcoords="offset points",
-            ha="right", va="center", fontsize=8,
-        )  # fmt: skip
+    end = len(ordered)
+    places = {case.case: place for place, case in enumerate(ordered, 1)}
+    plot.set_xlim(0, end * 1.5 + 1)
+    for case, height in _apart(ordered[-_NAMED:], plot, lambda case: case.value or 0.0):
+        _name(plot, case, (places[case.case], case.value or 0.0), (end * 1.06 + 0.5, height))
     if result.limit is not None:
         plot.axhline(result.limit, color=COLOURS["ink"], linewidth=1.1, linestyle=(0, (5, 3)))
         plot.annotate(
-            f"limit {exact(result.limit)}", (1, result.limit), xytext=(0, 3), textcoords="offset points", fontsize=8.5
+            f"limit {exact(result.limit)}", (0, result.limit), xytext=(4, 3), textcoords="offset points", fontsize=8.5
         )
     plot.set_xlabel("cases, the worst last")
 
 
-def _apart(named: Sequence[CaseResult], plot: Axes) -> list[tuple[CaseResult, float]]:
+def _name(plot: Axes, case: CaseResult, point: tuple[float, float], text: tuple[float, float]) -> None:
+    plot.annotate(
+        _short(case.case) + (" ×" if case.failure else ""),
+        point,
+        xytext=text,
+        textcoords="data",
+        va="center",
+        fontsize=8,
+        arrowprops={"arrowstyle": "-", "color": COLOURS["muted"], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+    )
+
+
+def _apart(
+    named: Sequence[CaseResult], plot: Axes, height_of: Callable[[CaseResult], float]
+) -> list[tuple[CaseResult, float]]:
     """Heights for the names, moved apart so that none covers another."""
     low, high = plot.get_ylim()
     gap = (high - low) * 0.075
     placed: list[tuple[CaseResult, float]] = []
-    for case in sorted(named, key=lambda c: c.perturbed or 0.0):
-        height = case.perturbed or 0.0
+    for case in sorted(named, key=height_of):
+        height = height_of(case)
         if placed:
             height = max(height, placed[-1][1] + gap)
         placed.append((case, height))

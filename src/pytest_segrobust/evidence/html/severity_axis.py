@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..rounding import exact
-from ..strict_json import number
+from pytest_segrobust.evidence.rounding import exact
+from pytest_segrobust.evidence.strict_json import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..records import CurvePoint
+    from pytest_segrobust.evidence.records import CurvePoint
 
 _MOST_TICKS = 6
 _SEVERITY = "severity (0 clean, 1 end of the stated range)"

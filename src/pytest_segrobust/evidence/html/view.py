@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from .. import words
-from ..report import result_of
-from ..rounding import interval_text, percent, rounded
-from ..strict_json import number
-from ..verdicts import MEANINGS, WORDS
+from pytest_segrobust.evidence import words
+from pytest_segrobust.evidence.report import result_of
+from pytest_segrobust.evidence.rounding import interval_text, percent, rounded
+from pytest_segrobust.evidence.strict_json import number
+from pytest_segrobust.evidence.verdicts import MEANINGS, WORDS
+
 from .curve import degradation_curve
 from .forest import forest_row
 from .overlay import panels
@@ -17,13 +19,23 @@ from .paired import paired_plot, worst_structure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..picture import Picture
-    from ..records import RequirementResult
+    from pytest_segrobust.evidence.picture import Picture
+    from pytest_segrobust.evidence.records import RequirementResult
 
 _PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
 _MOST_PIXELS = 1 << 17
 _NAMED_FAILURES = 10
 _LEVEL = 0.95
+_UNIT = re.compile(r"(?<=\d) (?=%|mm|dB|deg|HU)")  # a number and its unit stay on one line
+
+_OVERALL = {
+    "passed": "Every requirement was shown to be met, and the run is complete.",
+    "failed": "At least one requirement was shown not to be met.",
+    "invalid": "At least one requirement has no result, because of an error of the run or of its inputs.",
+    "not_evaluable": "At least one requirement cannot be judged with these data.",
+    "inconclusive": "At least one requirement is neither shown to be met nor shown not to be met.",
+    "not_run": "A verdict on the whole needs a complete run, with a verdict for every requirement.",
+}
 
 
 def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -39,6 +51,7 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
         "words": WORDS,
         "meanings": MEANINGS,
         "headline": _headline(report),
+        "overall": _OVERALL[report["verdict"]],
         "notes": _notes(report),
         "findings": _findings(results),
         "requirements": requirements,
@@ -81,7 +94,10 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     if git.get("dirty"):
         notes.append("The project's files differ from its last commit: this state of them cannot be found again.")
     if report["data"]["excluded"]:
-        notes.append(f"{len(report['data']['excluded'])} cases were excluded; the reasons are listed under Data.")
+        left_out = len(report["data"]["excluded"])
+        notes.append(
+            f"{left_out} case{'' if left_out == 1 else 's'} left out of the data; the reasons are listed under Data."
+        )
     return notes
 
 
@@ -107,6 +123,7 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
     return {
         "anchor": prefix,
         "result": result,
+        "statement": _UNIT.sub("\u00a0", result.statement),
         "verdict": WORDS[result.verdict],
         "forest": forest_row(result),
         "estimate": words.estimate(result),
@@ -276,8 +293,8 @@ def _limits(results: Sequence[RequirementResult]) -> list[str]:
     sizes = [result.n_patients for result in results if result.n_patients]
     limits = [
         "Perturbations are simulated. They stand for a disturbance of the image, and are not scans that were acquired so.",
-        "Only the perturbations and ranges named in the requirements were examined. Every other disturbance, scanner, "
-        "site, population and structure is untested.",
+        "Only the perturbations and ranges named in the requirements were examined; nothing else was tested.",
+        "Other scanners, sites, populations and structures than those of the data are untested.",
         "The worst parameters are the worst of those that were tried. A search can miss a worse one between them.",
         "A drop says nothing of a model that is bad already: read it beside a requirement on the absolute value.",
         "The methods are statistical and empirical. There is no formal guarantee for any single image.",
@@ -286,7 +303,7 @@ def _limits(results: Sequence[RequirementResult]) -> list[str]:
         fewest = min(sizes)
         open_rate = percent(words.rules_out(fewest, _LEVEL), "up")
         limits.insert(
-            3,
+            4,
             f"Few patients rule out only frequent failures: {words.patients(fewest)} without a single failure leave open a "
             f"failure rate of up to {open_rate} (1 - 0.05^(1/{fewest}), with 95 % confidence).",
         )
