@@ -117,7 +117,7 @@ class Course:
     def strengths(self) -> list[dict[str, float]]:
         """Per sample: "changed", the share of changed voxels in the perturbed region, and "snr" in dB there.
 
-        The region is the union of all steps' regions, the comparison is with the image moved along, and the SNR is
+        The region is the union of the regions of steps that change intensities, the comparison is with the image moved along, and the SNR is
         infinite where nothing changed. Points that only move images have no SNR; their "changed" is the share of voxels
         that differ at the same place, and 1 where the shape is another.
 
@@ -126,16 +126,16 @@ class Course:
         """
         import torch
 
-        steps = self.points[0].steps
-        if not steps:
+        changing = [step for step in self.points[0].steps if not checked(step).moves_labels]
+        if not self.points[0].steps:
             return [{"snr": math.inf, "changed": 0.0} for _ in self.points]
-        if all(checked(step).moves_labels for step in steps):
+        if not changing:
             if self.images.shape != self.given.shape:
                 return [{"changed": 1.0} for _ in self.points]
             different = (self.images != self.given).any(1).flatten(1)
             return [{"changed": count / different.shape[1]} for count in different.sum(1).tolist()]
         region = None
-        if all(step.on is not None for step in steps):
+        if all(step.on is not None for step in changing):
             region = torch.stack(list(self.regions.values())).any(0)
         strengths = measured(self.before, self.images, *unit_scale(self.frames, self.images), region)
         for strength, frame, point in zip(strengths, self.frames, self.points, strict=True):

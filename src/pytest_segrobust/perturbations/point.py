@@ -72,8 +72,8 @@ CLEAN = Point()
 
 
 def rounded(value: float) -> float:
-    """Nine significant digits: enough for any physics, and a text that a person can type again."""
-    return float(f"{float(value):.9g}")
+    """Nine significant digits: enough for any physics, and a text that a person can type again. There is one zero."""
+    return float(f"{float(value):.9g}") + 0.0
 
 
 def _text(value: Value) -> str:

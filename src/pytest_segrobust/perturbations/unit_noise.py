@@ -37,12 +37,12 @@ def normal_fields(keys: Sequence[Key], shape: Sequence[int], like: torch.Tensor)
 
 
 class RecentFields:
-    """The fields drawn last, up to `capacity` bytes; the newest is kept whatever its size."""
+    """The fields drawn last, up to `capacity` bytes (`held` of them now); the newest is kept whatever its size."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._fields: OrderedDict[tuple[Key, tuple[int, ...]], torch.Tensor] = OrderedDict()
-        self._bytes = 0
+        self.held = 0
         self._lock = threading.Lock()
 
     def field(self, key: Key, shape: tuple[int, ...]) -> torch.Tensor:
@@ -54,9 +54,9 @@ class RecentFields:
                 return known
             drawn = _draw(key, shape)
             self._fields[key, shape] = drawn
-            self._bytes += drawn.nbytes
-            while self._bytes > self.capacity and len(self._fields) > 1:
-                self._bytes -= self._fields.popitem(last=False)[1].nbytes
+            self.held += drawn.nbytes
+            while self.held > self.capacity and len(self._fields) > 1:
+                self.held -= self._fields.popitem(last=False)[1].nbytes
             return drawn
 
 
