@@ -10,9 +10,11 @@ OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|not enough memory|failed to allocate memory|CUBLAS_STATUS_ALLOC_FAILED",
     re.IGNORECASE,
 )
-CHANNELS = re.compile(r"expected input.{0,80} to have (\d+) channels, but got (\d+) channels", re.DOTALL)
+CHANNELS = re.compile(
+    r"weight of size \[([\d, ]+)\], expected input\[[\d, ]+\] to have (\d+) channels, but got (\d+) channels"
+)
 FLAT = re.compile(r"Expected 3D \(unbatched\) or 4D \(batched\) input to conv2d")
-SOLID = re.compile(r"Expected 4D \(unbatched\) or 5D \(batched\) input to conv3d")
+SOLID = "the network is 3-D and was given 2-D images: check dimensions in [model] and the images"
 
 
 def first_line(error: BaseException, limit: int = 200) -> str:
@@ -38,13 +40,16 @@ def has_poisoned_device(error: BaseException) -> bool:
     return not is_out_of_memory(error) and "CUDA error:" in str(error)
 
 
-def setup_fault(error: BaseException) -> str | None:
-    """What is wrong with [model] if the exception says that no image at all could work, else None."""
+def setup_fault(error: BaseException, axes: int) -> str | None:
+    """What is wrong with [model] if the exception says that no image at all could work, else None.
+
+    `axes` is the number of axes of the batch: torch takes a 2-D batch for a single volume and then misses channels.
+    """
     text = str(error)
     if found := CHANNELS.search(text):
-        return f"the network takes {found[1]} input channels and was given {found[2]}: check channels in [model]"
+        if axes == 4 and found[1].count(",") == 4:
+            return SOLID
+        return f"the network takes {found[2]} input channels and was given {found[3]}: check channels in [model]"
     if FLAT.search(text):
         return "the network is 2-D and was given volumes: set dimensions = 2 in [model] to feed them slice by slice"
-    if SOLID.search(text):
-        return "the network is 3-D and was given 2-D images: check dimensions in [model] and the images"
     return None

@@ -27,7 +27,7 @@ def recognise(path: Path) -> Format:
     if path.is_dir():
         return _recognise_folder(path)
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(64)
     if not head:
         raise ModelError(f"{path} is empty (0 bytes): was it copied to the end?")
     if head.startswith(b"PK"):

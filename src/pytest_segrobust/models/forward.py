@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pytest_segrobust.errors import ModelError
+from pytest_segrobust.models.crash import SOLID
 from pytest_segrobust.models.outputs import channels_needed, tensor_of, votes
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ class Networks:
         if self.settings.outputs == "labels":
             return self._voted(place, output, batch.ndim)
         if place not in self._channels and output.ndim == batch.ndim:
-            self._settle(place, output)
+            if len(output) == count:
+                self._settle(place, output)
+            elif batch.ndim == 4 and _is_solid(self.members[place].network):  # torch took the batch for one volume
+                raise ModelError(f"{self._name(place)}: {SOLID}")
         return output
 
     def _voted(self, place: int, output: torch.Tensor, dimensions: int) -> torch.Tensor:
@@ -168,3 +172,9 @@ class Networks:
         elif self.device.type == "mps":
             torch.mps.synchronize()
         return time.perf_counter()
+
+
+def _is_solid(network: torch.nn.Module) -> bool:
+    """Whether all convolutions are 3-D."""
+    kinds = {getattr(module, "original_name", type(module).__name__) for module in network.modules()}
+    return "Conv3d" in kinds and "Conv2d" not in kinds

@@ -93,7 +93,7 @@ class Reader:
         except SegrobustError:
             raise
         except Exception as error:
-            self._raise_what_is_no_case(error)
+            self._raise_what_is_no_case(error, batch.ndim)
             if len(batch) == 1:
                 return [Reading(failure=crash(error))]
             scores = None
@@ -104,7 +104,7 @@ class Reader:
             return [Reading(failure=fault)] * len(batch)
         return [self._reading(scores[i][(slice(None), *box)], keep=keep) for i, box in enumerate(boxes)]
 
-    def _raise_what_is_no_case(self, error: Exception) -> None:
+    def _raise_what_is_no_case(self, error: Exception, axes: int) -> None:
         """Raise again what is not the failure of one case: too little memory, a dead device, a wrong set-up."""
         if is_out_of_memory(error):
             raise error
@@ -112,7 +112,7 @@ class Reader:
             raise ModelError(
                 f"{self.networks.device} is unusable after an error of the model ({first_line(error)})"
             ) from error
-        if not self.networks.settled and (fault := setup_fault(error)) is not None:
+        if not self.networks.settled and (fault := setup_fault(error, axes)) is not None:
             raise ModelError(f"{self.networks.members[0].path}: {fault}") from error
 
     def _misshape(self, scores: torch.Tensor, batch: torch.Tensor) -> str | None:

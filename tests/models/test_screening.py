@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+
+import pytest
+import torch
+
+from pytest_segrobust.errors import ModelError
+from pytest_segrobust.models.screening import _is_plain_shape, screen_exported_program, screen_torchscript
+
+
+class Saves(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.save(x, "trace")
+        return x
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A network with a symbolic batch and shape, a subgraph of names and a constant."""
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(1, 3, 3, stride=2, padding=1)
+            self.register_buffer("scale", torch.tensor(2.0))
+
+        def forward(self, x):
+            y = torch.nn.functional.interpolate(self.conv(x) * self.scale, size=x.shape[2:])
+            return torch.cat([y, y[:, :1]], 1)
+
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(
+        Net().eval(), (torch.zeros(2, 1, 32, 32),), dynamic_shapes={"x": {0: auto, 2: auto, 3: auto}}
+    )
+    path = tmp_path_factory.mktemp("exported") / "net.pt2"
+    torch.export.save(program, path)
+    return path
+
+
+@pytest.fixture
+def changed(exported, tmp_path):
+    """The exported program with one entry replaced, or one added."""
+
+    def change(inner, content):
+        path = tmp_path / "net.pt2"
+        with zipfile.ZipFile(exported) as source, zipfile.ZipFile(path, "w") as target:
+            root = source.namelist()[0].partition("/")[0]
+            for name in source.namelist():
+                if name != f"{root}/{inner}":
+                    target.writestr(name, source.read(name))
+                else:
+                    before = source.read(name)
+            target.writestr(f"{root}/{inner}", content(before) if callable(content) else content)
+        return path
+
+    return change
+
+
+def test_an_honest_program_passes(exported):
+    screen_exported_program(exported)
+
+
+def pickled(thing):
+    buffer = io.BytesIO()
+    torch.save(thing, buffer)
+    return buffer.getvalue()
+
+
+def test_hostile_sample_inputs_are_refused_which_torch_would_run(changed, hostile):
+    path = changed("data/sample_inputs/model.pt", pickled(((hostile,), {})))
+    with pytest.raises(ModelError, match="refused: .*objects in data/sample_inputs/model.pt"):
+        screen_exported_program(path)
+    assert not hostile.ran
+    with contextlib.suppress(Exception):
+        torch.export.load(path)
+    assert hostile.ran, "the file was not hostile at all"
+
+
+def test_a_hostile_shape_is_refused_which_torch_would_run(changed, hostile):
+    def poison(content):
+        words = f"__import__('os').mkdir('{hostile.trace}')"
+        return content.replace(b"Symbol('s", f"{words} or Symbol('s".encode(), 1)
+
+    path = changed("models/model.json", poison)
+    with pytest.raises(ModelError, match="refused: .*expr_str"):
+        screen_exported_program(path)
+    assert not hostile.ran
+    with pytest.raises(Exception, match=""):
+        with contextlib.suppress(Exception):
+        torch.export.load(path)
+    assert hostile.ran, "the file was not hostile at all"
+
+
+def edited(edit):
+    def change(content):
+        model = json.loads(content)
+        edit(model["graph_module"])
+        return json.dumps(model)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("inner", "content", "words"),
+    [
+        ("models/model.json", edited(lambda m: m["graph"]["nodes"][0].update(target="torch.os.system")), "torch.os.system"),
+        ("models/model.json", edited(lambda m: m["graph"]["nodes"][0].update(target="#ext:op")), "#ext:op"),
+        (
+            "models/model.json",
+            edited(lambda m: m["graph"]["nodes"][0].update(target="torch.ops.aten.from_file.default")),
+            "from_file",
+        ),
+        ("models/model.json", edited(lambda m: m["graph"]["nodes"][0].update(name="x\n    import os\n")), "name"),
+        (
+            "models/model.json",
+            edited(lambda m: m["graph"]["inputs"][0]["as_tensor"].update(name="x=print(1)")),
+            "name",
+        ),
+        (
+            "models/model.json",
+            edited(lambda m: m["graph"]["nodes"][0]["inputs"][0].update(arg={"as_operator": "torch.os.system"})),
+            "as_operator",
+        ),
+        (
+            "models/model.json",
+            edited(lambda m: m["module_call_graph"][0]["signature"].update(in_spec='[1, {"__enum__": true}]')),
+            "in_spec",
+        ),
+        (
+            "models/model.json",
+            lambda content: content.replace(b"L['x'].size()", b"L['x'].__class__.size()", 1),
+            "guards_code",
+        ),
+        ("data/weights/model_weights_config.json", lambda c: c.replace(b'"use_pickle": false', b'"use_pickle": true'), "pickled"),
+        ("data/weights/model_weights_config.json", lambda c: c.replace(b'"weight_0"', b'"../x"'), r"\.\./x"),
+        ("data/constants/opaque_obj_0", b"x", "opaque_obj_0"),
+        ("data/constants/custom_obj_0", b"x", "custom_obj_0"),
+        ("data/aotinductor/model/lib.so", b"x", "lib.so"),
+        ("data/weights/model.pt", b"x", "data/weights/model.pt"),
+    ],
+)
+def test_whatever_could_run_code_is_refused(changed, inner, content, words):
+    path = changed(inner, content)
+    with pytest.raises(ModelError, match=f"refused: .*{words}") as caught:
+        screen_exported_program(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_doubled_names_are_refused(exported, tmp_path):
+    path = tmp_path / "net.pt2"
+    path.write_bytes(exported.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(archive.namelist()[0], b"other")
+    with pytest.raises(ModelError, match="doubled names"):
+        screen_exported_program(path)
+
+
+def test_a_file_of_an_older_torch_is_said_to_be(tmp_path):
+    with zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:
+        archive.writestr("serialized_exported_program.json", "{}")
+    with pytest.raises(ModelError, match="torch < 2.8"):
+        screen_exported_program(tmp_path / "old.pt2")
+
+
+@pytest.mark.parametrize(
+    "text", ["Symbol('s77', positive=True, integer=True)", "Mul(Integer(3), Symbol('s0', integer=True))", "s0*(s1 + 2)//2"]
+)
+def test_shapes_of_torch_are_plain(text):
+    assert _is_plain_shape(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os')", "().__class__", "s0.func", "Symbol('a b')", 'eval("1")', "s0[0]", "lambda: 0", "Symbol(s0).x", "os"],
+)
+def test_other_expressions_are_not(text):
+    assert not _is_plain_shape(text)
+
+
+def test_torchscript_that_writes_files_is_refused(tmp_path):
+    torch.jit.script(Saves()).save(str(tmp_path / "a.pt"))
+    with pytest.raises(ModelError, match=r"refused: .*torch\.save"):
+        screen_torchscript(tmp_path / "a.pt")
+
+
+def test_torchscript_that_calls_an_unknown_library_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("a/code/__torch__.py", "  x = ops.mylib.run(x)\n")
+    with pytest.raises(ModelError, match=r"refused: .*ops\.mylib"):
+        screen_torchscript(tmp_path / "a.pt")
+
+
+def test_an_honest_torchscript_passes(tmp_path, small):
+    torch.jit.script(small()).save(str(tmp_path / "a.pt"))
+    screen_torchscript(tmp_path / "a.pt")
