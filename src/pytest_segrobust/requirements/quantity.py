@@ -49,21 +49,20 @@ def read(number: str, unit: str = "") -> Quantity:
     if "," in number:
         raise SpecError(f"'{number}': write the number with a decimal point, {number.replace(',', '.')}")
     numerator, _, denominator = re.sub(r"\s+", "", number).partition("/")
-    if len(number) > _LONGEST or not _sober(float(numerator)) or (denominator and not _sober(float(denominator))):
+    if len(number) > _LONGEST or not all(map(_readable, (numerator, denominator or "1"))):
         raise SpecError(f"'{number[:_LONGEST]}' is not a number that can be used here")
     value = Fraction(Decimal(numerator))
     if denominator:
         if not float(denominator):
             raise SpecError(f"'{number}' divides by 0")
         value /= Fraction(Decimal(denominator))
-    if not value and re.search(r"[1-9]", re.split("[eE]", numerator)[0]):
-        raise SpecError(f"'{number}' is too small to be told from 0")
     return Quantity(value, unit, text)
 
 
-def _sober(value: float) -> bool:
-    # An exponent of a billion would be expanded digit by digit.
-    return value == 0 or 1e-30 < abs(value) < 1e30
+def _readable(number: str) -> bool:
+    """Neither huge nor tiny: an exponent of a billion would be expanded digit by digit."""
+    value = abs(float(number))
+    return 1e-30 < value < 1e30 or not re.search("[1-9]", re.split("[eE]", number)[0])
 
 
 def plain(value: float) -> str:
