@@ -7,7 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+# Imported before any `pytester` fixture: it forgets modules imported during a test, and these load once per process.
+import matplotlib.figure  # noqa: F401
+import nibabel
+import numpy as np
 import pytest
+import scipy.special  # noqa: F401
+import torch  # noqa: F401
+
+import pytest_segrobust.requirements.spec  # noqa: F401
 
 SHARED_DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -147,9 +155,6 @@ class Project:
 
 def write_discs(folder: Path, patients: int = 8, size: int = 32) -> None:
     """Images of one bright disc each, of another size and place per patient, with their labels."""
-    import nibabel
-    import numpy as np
-
     rng = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "labels").mkdir(exist_ok=True)

@@ -79,6 +79,8 @@ class Segrobust:
                 first_points=self.run.failing_points(requirement.id),
                 progress=progress,
             )
+            if result.worst is not None:
+                result = replace(result, replay=self.run.settings.replay_command(result.id))
             if self.run.store is not None:
                 keep_pictures(self.run.store, self.evaluation, result)
         finally:

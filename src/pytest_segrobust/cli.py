@@ -107,3 +107,6 @@ def replay(directory: Path, requirement: str, cases: tuple[str, ...], save: Path
         click.echo(line)
     if not outcome.same:
         raise SystemExit(1)
+
+if __name__ == "__main__":
+    main()

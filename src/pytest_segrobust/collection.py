@@ -75,13 +75,13 @@ class RequirementItem(pytest.Function):
         """Where a failure is said to be: the requirement's line in its file."""
         return self.path, max(self.line - 1, 0), self.name
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
         """Numbers, not frames."""
         if isinstance(excinfo.value, RequirementNotMetError):
             return excinfo.value.text
         if isinstance(excinfo.value, SegrobustError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
 
 def decide(request: pytest.FixtureRequest, segrobust: Segrobust) -> None:

@@ -58,6 +58,7 @@ class Recorder:
         self.store = config.stash[store_key]
         self.directory = options.report_directory(config)
         self.interrupted = False
+        self.page_error = ""
         self.ran: set[str] = set()
         config.add_cleanup(_terminate_as_interrupt())
 
@@ -88,9 +89,7 @@ class Recorder:
         results = self.store.results()
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         self._write("interrupted" if self.interrupted else "incomplete" if missing else "complete")
-        from .evidence.html import write_html
-
-        write_html(self.directory)
+        self._write_page()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
@@ -104,7 +103,21 @@ class Recorder:
             terminalreporter.write_line("no requirement was run: nothing has been verified", red=True)
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
-        terminalreporter.write_line(f"report: {self.directory / 'report.html'}")
+        if self.page_error:
+            terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
+        else:
+            terminalreporter.write_line(f"report: {self.directory / 'report.html'}")
+
+    def _write_page(self) -> None:
+        """The page is drawn from what is stored, so a fault in drawing must not cost the verdicts or the exit code."""
+        try:
+            from .evidence.html import write_html
+
+            write_html(self.directory)
+        except Exception as error:
+            self.page_error = f"report.html could not be written ({type(error).__name__}: {error})"
+            self.store.event("no page", self.page_error)
+            self._write(str(self.store.run()["status"]))
 
     def _put_crashed(self, identifier: str) -> None:
         known = self.store.results().get(identifier)
@@ -190,12 +203,7 @@ def keep(item: pytest.Item, result: RequirementResult) -> None:
     if run is not None and not result.replay and result.worst is not None:
         result = replace(result, replay=run.settings.replay_command(result.id))
     store.put_result(result)
-    said = store.run()
-    item.user_properties += properties(
-        result,
-        spec_sha256=said.get("spec", {}).get("sha256"),
-        model_sha256=said.get("model", {}).get("sha256", []),
-    )
+    item.user_properties += properties(result, store.run())
 
 
 def _open_store(config: pytest.Config) -> Store:
@@ -204,7 +212,7 @@ def _open_store(config: pytest.Config) -> Store:
     handed = getattr(config, "workerinput", {}).get("segrobust_store")
     if handed:
         return Store.open(Path(handed))
-    from .evidence.older_runs import set_aside
+    from .evidence.older_runs import make_way
 
     directory = options.report_directory(config)
     directory.mkdir(parents=True, exist_ok=True)
@@ -213,7 +221,7 @@ def _open_store(config: pytest.Config) -> Store:
         store = Store.open(path)
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
     else:
-        set_aside(path)
+        make_way(path)
         store = Store.create(path, {})
     store.set_run(
         started=_now(),

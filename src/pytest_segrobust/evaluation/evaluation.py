@@ -115,7 +115,7 @@ class Evaluation:
         return {
             "tool": tool_source_hash(),
             "torch": torch.__version__,
-            "model": [list(self.segmenter.sha256), self.segmenter.description()],
+            "model": [list(self.segmenter.sha256), _what_decides(self.segmenter.description())],
             "device": torch.device(self.segmenter.device).type,
             "batch_size": self.segmenter.batch_size,
             "data": self.data_sha256,
@@ -178,6 +178,11 @@ class Evaluation:
         if not self._clean.has(tile):
             self._clean.keep(tile, self._predicted(tile, CLEAN, 0)[1])
         return self._clean.get(tile)
+
+
+def _what_decides(description: dict[str, Any]) -> dict[str, Any]:
+    """A model's description without what may differ between runs that give the same numbers."""
+    return {key: value for key, value in description.items() if key not in ("paths", "warnings", "device_name")}
 
 
 def _is_random(point: Point) -> bool:

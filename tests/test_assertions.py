@@ -1,0 +1,104 @@
+"""Estimates compare with limits through their interval, and tests in Python are requirements too."""
+
+from __future__ import annotations
+
+import pytest
+
+PYTHON = """
+import pytest
+from hypothesis import given, settings
+from pytest_segrobust import perturbations as p, strategies as s
+
+@pytest.mark.requirement("PY-1", risks=["H-3"])
+def test_mild_noise(segrobust):
+    '''Mild noise costs little.'''
+    assert segrobust.drop("dsc", p.gaussian_noise(sigma=0.05)) < 0.2
+
+@pytest.mark.requirement("PY-2")
+@settings(max_examples=4)
+@given(noise=s.gaussian_noise(sigma=(0, 0.1)), gamma=s.gamma(gamma=(0.9, 1.1)))
+def test_noise_after_gamma(segrobust, noise, gamma):
+    assert segrobust.drop("dsc", gamma | noise) < 0.3
+
+@pytest.mark.requirement("PY-3", statement="strong noise costs little")
+def test_strong_noise(segrobust):
+    assert segrobust.drop("dsc", p.gaussian_noise(sigma=2.0)) < 0.05
+
+@pytest.mark.requirement("PY-4")
+def test_that_compares_nothing(segrobust):
+    segrobust.drop("dsc", p.gaussian_noise(sigma=0.05))
+
+@pytest.mark.requirement("PY-5")
+def test_that_fails_for_another_reason(segrobust):
+    assert segrobust.value("DSC") >= 0.8
+    raise RuntimeError("a bug in the test")
+
+@pytest.mark.requirement("PY-6")
+def test_that_passes_over_a_failure(segrobust):
+    if not segrobust.drop("dsc", p.gaussian_noise(sigma=2.0)) < 0.05:
+        print("never mind")
+
+@pytest.mark.requirement("PY-7")
+def test_other_measures(segrobust):
+    noise = p.gaussian_noise(sigma=0.05)
+    assert segrobust.increase("hd95", noise) < 4
+    assert segrobust.value("nsd", noise, tolerance=2) > 0.5
+    assert segrobust.value("agreement", noise) > 0.7
+    assert segrobust.value("volume bias", noise).within(0.2)
+    assert segrobust.gross_failure_rate(noise) < 0.5
+    assert segrobust.drop("dsc", noise).for_patients(0.5) < 0.5
+
+def test_that_is_no_requirement(segrobust):
+    with pytest.raises(Exception, match="better when lower"):
+        segrobust.drop("dsc", p.gaussian_noise(sigma=0.05)) > 0.1
+    with pytest.raises(Exception, match="compare it with"):
+        segrobust.value("dsc") == 0.9
+"""
+
+
+@pytest.fixture
+def python(project):
+    project.pytester.makepyfile(test_python=PYTHON)
+    return project
+
+
+def test_python_requirements_are_decided_and_recorded(python) -> None:
+    result = python.run("-n", "2")
+
+    text = result.stdout.str()
+    assert python.verdicts | {"NOISE-1": "passed", "NOISE-2": "failed", "CLEAN-1": "passed"} == {
+        "NOISE-1": "passed", "NOISE-2": "failed", "CLEAN-1": "passed",
+        "PY-1": "passed", "PY-2": "passed", "PY-3": "failed", "PY-4": "invalid", "PY-5": "invalid", "PY-6": "failed",
+        "PY-7": "passed",
+    }  # fmt: skip
+    result.assert_outcomes(passed=6, failed=5)
+    assert "is not below 5.00 points" in text
+    assert python.result("PY-1")["statement"] == "Mild noise costs little."
+    assert python.result("PY-1")["risks"] == ["H-3"]
+    assert python.result("PY-3")["worst"]["text"] == "gaussian noise(sigma=2)"
+    assert python.result("PY-3")["interval"][0] > 0.05
+    assert "compared no estimate" in python.result("PY-4")["reason"]
+
+
+def test_python_requirements_need_no_sentence_in_the_spec(python) -> None:
+    python.spec("")
+
+    python.run("test_python.py", "-k", "mild_noise").assert_outcomes(passed=1, deselected=7)
+
+    assert python.verdicts["PY-1"] == "passed"
+    assert python.report["data"]["n_patients"] == 8
+
+
+def test_python_requirement_without_model_is_a_usage_error(python) -> None:
+    result = python.run("test_python.py", model=None)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_marker_without_id_is_a_usage_error(project) -> None:
+    project.pytester.makepyfile("import pytest\n@pytest.mark.requirement\ndef test_x(segrobust): pass")
+
+    result = project.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*give the requirement an id*"])
