@@ -90,10 +90,11 @@ def layout_of(shape: tuple[int, ...], channel_axis: str | None) -> Layout:
         reduced.pop()
     text = " x ".join(map(str, shape))
     if len(reduced) > kept:
-        hint = (
-            "" if channel_axis else ': say which axis holds the channels with [data] channel_axis = "last" or "first"'
+        if channel_axis:
+            raise DataError(f"has {len(shape)} axes ({text}); three of space and one of channels can be read")
+        raise DataError(
+            f'has {len(shape)} axes ({text}): say which one holds the channels with [data] channel_axis = "last" or "first"'
         )
-        raise DataError(f"has {len(shape)} axes ({text}){hint or ', of which at most 4 can be read'}")
     if len(reduced) < (2 if channel_axis is None else 3):
         raise DataError(f"has the shape {text}, too few axes for an image{' with channels' if channel_axis else ''}")
     if min(reduced) < 1:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import gzip
+import io
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ...errors import DataError
-from ..capacity import DEFLATE_RATIO, require_capacity
+from ..capacity import require_capacity, require_gzip_length, require_length
 from ..header import Header, Layout, StoredImage, decoding, header_of, layout_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ _MILLIMETRES = {
     "µm": 0.001,
     "": 1.0,
 }
+_GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
 _SPATIAL_KINDS = {"domain", "space"}
 
 
@@ -49,49 +52,57 @@ def open_nrrd(path: Path, channel_axis: str | None = None) -> StoredImage:
     with decoding(path, "NRRD"):
         with path.open("rb") as file:
             header = nrrd.read_header(file)
+            start = file.tell()
         shape = tuple(int(length) for length in header["sizes"])
-        _require_voxels(path, header, shape)
+        encoding = str(header["encoding"]).lower()
+        needed = math.prod(shape) * _bytes_per_voxel(str(header["type"]))
+        _require_attached(header)
+        _require_voxels(path, encoding, needed, start)
         layout = _layout(header, shape, channel_axis)
         geometry = _geometry(header, layout, shape)
 
     def load() -> np.ndarray:
         with decoding(path, "NRRD"), path.open("rb") as file:
-            stored = nrrd.read_data(nrrd.read_header(file), file, str(path))
+            file.seek(start)
+            if encoding in (*_GZIP, *_BZIP2):
+                stored = nrrd.read_data({**header, "encoding": "raw"}, io.BytesIO(_unpacked(file, encoding, needed)))
+            else:
+                stored = nrrd.read_data(header, file, str(path))
             return layout.arrange(np.asfortranarray(stored))
 
     return StoredImage(geometry, load)
 
 
-def _require_voxels(path: Path, header: Mapping[str, Any], shape: tuple[int, ...]) -> None:
+def _unpacked(file: BinaryIO, encoding: str, needed: int) -> bytes:
+    """Unpack no further than the header asks for: pynrrd would unpack a bomb whole."""
+    stream = gzip.GzipFile(fileobj=file) if encoding in _GZIP else bz2.BZ2File(file)
+    voxels = stream.read(needed)
+    stream.read(1)  # reaching the end compares the checksum
+    return voxels
+
+
+def _require_attached(header: Mapping[str, Any]) -> None:
     if "data file" in header or "datafile" in header:
         raise DataError("keeps its voxels in another file; save it as one .nrrd file")
-    count, encoding = math.prod(shape), str(header["encoding"]).lower()
-    if encoding in ("bz2", "bzip2"):
-        return _require_bzip2(path, count * _bytes_per_voxel(str(header["type"])))
-    if encoding in ("gz", "gzip"):
-        return require_capacity(path, count * _bytes_per_voxel(str(header["type"])), ratio=DEFLATE_RATIO)
-    if encoding == "raw":
-        return require_capacity(path, count * _bytes_per_voxel(str(header["type"])))
-    if encoding in ("ascii", "text", "txt"):
-        return require_capacity(path, count)  # a digit per voxel at least
-    raise DataError(f"is encoded as {encoding}, which cannot be read; save it with raw or gzip encoding")
+    if any(int(header.get(key, 0)) for key in ("line skip", "lineskip", "byte skip", "byteskip")):
+        raise DataError(
+            "skips bytes before its voxels, which files without a detached header need not; export it again"
+        )
 
 
-def _require_bzip2(path: Path, needed: int) -> None:
-    """Unpack piece by piece and refuse what does not hold exactly the voxels: bzip2 has no useful limit of its ratio."""
-    held, unpacker = 0, bz2.BZ2Decompressor()
-    with path.open("rb") as file:
-        for line in file:  # the data start after the first empty line
-            if not line.strip():
-                break
-        while not unpacker.eof and (chunk := file.read(1 << 16)):
-            held += len(unpacker.decompress(chunk, max_length=1 << 24))
-            while not unpacker.eof and not unpacker.needs_input and held <= needed:
-                held += len(unpacker.decompress(b"", max_length=1 << 24))
-            if held > needed:
-                break
-    if held != needed:
-        raise DataError(f"does not hold the {needed} bytes that its header asks for; it is damaged")
+def _require_voxels(path: Path, encoding: str, needed: int, start: int) -> None:
+    if encoding in _GZIP:
+        require_gzip_length(path, needed, start=start)
+    elif encoding in _BZIP2:  # packs without a useful limit and states no length: unpacked once, piece by piece
+        with path.open("rb") as file:
+            file.seek(start)
+            require_length(bz2.BZ2File(file), needed)
+    elif encoding == "raw":
+        require_capacity(path, needed + start)
+    elif encoding in ("ascii", "text", "txt"):
+        require_capacity(path, needed // 8)  # a digit per voxel, of at most 8 bytes, at least
+    else:
+        raise DataError(f"is encoded as {encoding}, which cannot be read; save it with raw or gzip encoding")
 
 
 def _bytes_per_voxel(kind: str) -> int:
