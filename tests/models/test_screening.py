@@ -89,8 +89,7 @@ def test_a_hostile_shape_is_refused_which_torch_would_run(changed, hostile):
     with pytest.raises(ModelError, match="refused: .*expr_str"):
         screen_exported_program(path)
     assert not hostile.ran
-    with pytest.raises(Exception, match=""):
-        with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):
         torch.export.load(path)
     assert hostile.ran, "the file was not hostile at all"
 
