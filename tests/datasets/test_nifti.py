@@ -216,7 +216,11 @@ def test_a_flipped_bit_in_packed_voxels_is_refused(written, refused):
     refused(open_image(path).load, [str(path), "CRC"])
 
 
-@pytest.mark.parametrize("content", [b"", b"hello, I am no image", gzip.compress(b"neither am I"), gzip.compress(b"")])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello, I am no image", gzip.compress(b"neither am I"), gzip.compress(b"")],
+    ids=["empty", "text", "packed text", "packed nothing"],  # gzip's bytes hold the time, ids may not
+)
 def test_other_files_are_refused(tmp_path, refused, content):
     path = tmp_path / "scan.nii.gz"
     path.write_bytes(content)

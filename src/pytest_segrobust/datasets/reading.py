@@ -77,7 +77,7 @@ def read_case(case: Case, *, channels: int, channel_axis: str | None, intensity:
 def read_label(case: Case, stored: StoredImage | None = None) -> np.ndarray:
     """The case's label, int32 (*spatial). Raises DataError, naming the file, where its values are no integers."""
     if case.label is None:
-        raise DataError(f"case {case.id} has no label")
+        raise DataError(f"case {case.id}: has no label; name it with [data] labels")
     stored = stored or open_image(case.label, label=True)
     try:
         return as_labels(stored.load()[0])
@@ -110,4 +110,4 @@ def _single(stored: np.ndarray) -> np.ndarray:
 
 def _named(case: Case, error: DataError) -> str:
     text = str(error)
-    return text if text.startswith(f"case {case.id}") else f"case {case.id}: {text}"
+    return text if text.startswith(f"case {case.id}: ") else f"case {case.id}: {text}"

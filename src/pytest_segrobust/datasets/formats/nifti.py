@@ -109,7 +109,7 @@ def _geometry(header: Any, layout: Layout) -> Header:
 
 
 def _voxels(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The stored array in real-world values; float32 where the file scales, else its own number type."""
+    """The stored array in real-world values: scaled in double precision where the file says so, else as stored."""
     start, end = _start_of_voxels(header), _end_of_voxels(header, shape)
     with _stream(path) as stream:
         payload = stream.read(end)
