@@ -12,7 +12,16 @@ OTHER = torch.ones(1, 2, 4, 4)
 
 @pytest.mark.parametrize(
     "output",
-    [X, {"logits": X, "aux": OTHER}, {"aux": OTHER, "out": X}, {"pred": X}, {"y": X}, (X, OTHER), [X, OTHER], ({"out": X},)],
+    [
+        X,
+        {"logits": X, "aux": OTHER},
+        {"aux": OTHER, "out": X},
+        {"pred": X},
+        {"y": X},
+        (X, OTHER),
+        [X, OTHER],
+        ({"out": X},),
+    ],
 )
 def test_the_tensor_that_counts_is_found(output):
     assert tensor_of(output) is X

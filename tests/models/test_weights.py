@@ -8,6 +8,7 @@ import torch
 from pytest_segrobust.errors import ModelError
 from pytest_segrobust.models.weights import load_into, read_safetensors, read_weights
 
+
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_state_dict", "network_weights", "network"])
 def test_the_usual_wrappers_are_opened(tmp_path, small, key):
     state = small().state_dict()
@@ -25,7 +26,9 @@ def test_prefixes_of_wrapped_networks_are_taken_off(tmp_path, small, prefix):
 
 def test_a_hostile_pickle_does_not_run(tmp_path, small, hostile):
     torch.save({"state_dict": small().state_dict(), "extra": hostile}, tmp_path / "a.pt")
-    with pytest.raises(ModelError, match=r"refused: .*a\.pt wants to run code while it is read \(\w+\.mkdir\)") as caught:
+    with pytest.raises(
+        ModelError, match=r"refused: .*a\.pt wants to run code while it is read \(\w+\.mkdir\)"
+    ) as caught:
         read_weights(tmp_path / "a.pt")
     assert not hostile.ran
     assert "\n" not in str(caught.value)

@@ -53,8 +53,8 @@ def open_checkpoint(
     """
     file = Path(path).expanduser()
     if is_function_name(path) and not file.exists():
-        function = find_function(path, root, "--segrobust-model")
-        network = _ready(_call(function, seed), device)
+        function, network = _build(path, root, "--segrobust-model", seed)
+        network = _ready(network, device)
         source = f"source:{function.sha256}"
         held = sha256_of_weights(network)
         return Checkpoint(path, "function", source, network, code=function, weights_sha256=held)
@@ -78,29 +78,28 @@ def open_checkpoint(
             f"{path} holds weights alone: say in [model] which network they belong to, "
             'as network = "my_package.models:build_unet"'
         )
-    function = find_function(settings.network, root, "network")
-    network = _call(function, seed)
+    function, network = _build(settings.network, root, "network", seed)
     load_into(network, weights, file, settings.network)
     return Checkpoint(path, kind, sha256, _ready(network, device), code=function)
 
 
-def _call(function: UserFunction, seed: int) -> torch.nn.Module:
-    """The network that the function returns, the same in every process."""
-    if isinstance(function.function, torch.nn.Module):
-        return function.function
-    if not callable(function.function):
-        raise ModelError(
-            f"{function.name} is {type(function.function).__name__}, not a function that returns a network"
-        )
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+def _build(name: str, root: Path, role: str, seed: int) -> tuple[UserFunction, torch.nn.Module]:
+    """The function named and the network that it returns, with the same random weights in every process."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # before the import: a module may make its network as it is imported
+        function = find_function(name, root, role)
+        if isinstance(function.function, torch.nn.Module):
+            return function, function.function
+        if not callable(function.function):
+            kind = type(function.function).__name__
+            raise ModelError(f"{name} is {kind}, not a function that returns a network")
+        try:
             network = function()
-    except Exception as error:
-        raise ModelError(f"{function.name} raised {described(error)}") from error
+        except Exception as error:
+            raise ModelError(f"{name} raised {described(error)}") from error
     if not isinstance(network, torch.nn.Module):
-        raise ModelError(f"{function.name} returned {type(network).__name__}, not a torch.nn.Module")
-    return network
+        raise ModelError(f"{name} returned {type(network).__name__}, not a torch.nn.Module")
+    return function, network
 
 
 def _ready(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:

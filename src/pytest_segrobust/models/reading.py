@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class Reader:
         start = 0
         while start < len(images):
             size = min(batch_size, self.largest_batch or batch_size)
-            part = images[start : start + size]
+            part = images[start : start + self._images_at_once(size, shape)]
             try:
                 batch, boxes = stacked(part, shape, self.dtype)
                 readings = self._batch(batch, boxes, size, keep=keep)
@@ -71,6 +72,12 @@ class Reader:
                 continue
             yield from readings
             start += len(part)
+
+    def _images_at_once(self, size: int, shape: tuple[int, ...]) -> int:
+        """As many images as windows are passed at once, but of images larger than a window fewer: they are kept whole."""
+        if self.window is None or self.window == shape:
+            return size
+        return max(1, size * math.prod(self.window) // math.prod(shape))
 
     def _halve(self, count: int, size: int, shape: tuple[int, ...], error: Exception) -> None:
         """Make batches smaller, or give up where a single image (or window) does not fit."""
@@ -96,13 +103,16 @@ class Reader:
             self._raise_what_is_no_case(error, batch.ndim)
             if len(batch) == 1:
                 return [Reading(failure=crash(error))]
-            scores = None
-        if len(batch) > 1 and (scores is None or len(scores) != len(batch)):
-            return [self._batch(batch[i : i + 1], [box], size, keep=keep)[0] for i, box in enumerate(boxes)]
-        assert scores is not None
+            return self._one_by_one(batch, boxes, size, keep=keep)
         if fault := self._misshape(scores, batch):
-            return [Reading(failure=fault)] * len(batch)
+            if len(batch) == 1:
+                return [Reading(failure=fault)]
+            return self._one_by_one(batch, boxes, size, keep=keep)
         return [self._reading(scores[i][(slice(None), *box)], keep=keep) for i, box in enumerate(boxes)]
+
+    def _one_by_one(self, batch: torch.Tensor, boxes: list[Box], size: int, *, keep: bool) -> list[Reading]:
+        """Readings of a batch that failed as a whole: which of its images does it lie with?"""
+        return [self._batch(batch[i : i + 1], [box], size, keep=keep)[0] for i, box in enumerate(boxes)]
 
     def _raise_what_is_no_case(self, error: Exception, axes: int) -> None:
         """Raise again what is not the failure of one case: too little memory, a dead device, a wrong set-up."""

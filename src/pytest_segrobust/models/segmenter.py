@@ -45,8 +45,6 @@ def open_segmenter(
     chosen = choose_device(device)
     preprocess = None
     if settings.preprocess is not None:
-        if settings.normalise != "none":
-            raise ModelError(f'normalise = "{settings.normalise}" and preprocess in [model]: keep one of them')
         preprocess = find_function(settings.preprocess, root, "preprocess")
         if not callable(preprocess.function):
             raise ModelError(f'preprocess = "{settings.preprocess}" is no function')
