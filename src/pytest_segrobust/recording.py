@@ -47,7 +47,7 @@ def start(config: pytest.Config) -> None:
         from .workers import Workers
 
         config.pluginmanager.register(Recorder(config), "segrobust-recorder")
-        config.pluginmanager.register(Workers(config), "segrobust-workers")
+        config.pluginmanager.register(Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers")
 
 
 class Recorder:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from . import options
-from .recording import store_key
 
 
 class Workers:
     """Hands every worker the least used device; a worker that dies gives its device back."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.store = config.stash[store_key]
-        self.asked_for = options.device(config)
+    def __init__(self, store: Path, device: str | None) -> None:
+        self.store = store
+        self.asked_for = device
         self.load: Counter[str] = Counter()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Before a worker starts."""
-        node.workerinput["segrobust_store"] = str(self.store.path)
+        node.workerinput["segrobust_store"] = str(self.store)
         device = self.asked_for or self._least_used()
         if device is not None:
             self.load[device] += 1
