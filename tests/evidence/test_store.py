@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +19,9 @@ import pytest
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.records import Measurement, RequirementResult
 from pytest_segrobust.evidence.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MEASUREMENT = Measurement("c1", "p1", "gaussian noise(sigma=0.1)", 0, "tumour", {"dsc": 0.1})
 
@@ -158,12 +161,17 @@ def test_find_uses_the_index(store: Store):
     assert "USING INDEX measured (context=? AND point=? AND realisation=?)" in plan[0][3]
 
 
+def add_and_fail(store: Store) -> None:
+    with store.exclusive():
+        store.add("context", [MEASUREMENT])
+        raise RuntimeError
+
+
 def test_a_transaction_is_kept_whole_or_not_at_all(store: Store):
     with pytest.raises(AttributeError):
         store.add("context", [MEASUREMENT, None])  # type: ignore[list-item]
-    with pytest.raises(RuntimeError), store.exclusive():
-        store.add("context", [MEASUREMENT])
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        add_and_fail(store)
 
     assert store.find("context", MEASUREMENT.point, 0) == []
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from pytest_segrobust.errors import EvidenceError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def write_atomically(path: Path, text: str) -> Path:
-    """Write UTF-8 text to a temporary file beside `path`, force it to disk, and rename it over `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write UTF-8 text to a temporary file beside `path`, force it to disk, and rename it over `path`.
+
+    EvidenceError where that cannot be done; `path` is then as it was.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())  # a rename that reaches the disk before the text would leave an empty file
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise EvidenceError(
+                f"{path}: cannot be written ({error.strerror or error}); the file is as it was"
+            ) from error
         raise
     return path

@@ -34,12 +34,12 @@ def rounded(value: float | None, toward: Toward = "nearest", *, beside: float | 
     return text
 
 
-def interval_text(interval: tuple[float | None, float | None] | None, *, beside: float | None = None) -> str:
+def interval_text(interval: tuple[float | None, float | None] | None) -> str:
     """`[L, U]`, both bounds rounded outwards."""
     if interval is None:
         return "–"
     low, high = interval
-    return f"[{rounded(low, 'down', beside=beside)}, {rounded(high, 'up', beside=beside)}]"
+    return f"[{rounded(low, 'down')}, {rounded(high, 'up')}]"
 
 
 def exact(value: float | None) -> str:

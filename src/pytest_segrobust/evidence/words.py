@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .rounding import exact, interval_text, percent, rounded
+from .rounding import exact, percent, rounded
 
 if TYPE_CHECKING:
     from .records import BreakingPoint, GrossFailures, RequirementResult
@@ -37,7 +37,16 @@ def estimate(result: RequirementResult) -> str:
 
 def interval(result: RequirementResult) -> str:
     """The deciding interval `[L, U]`, rounded outwards."""
-    return interval_text(result.interval, beside=_beside(result, deciding_bound(result)))
+    return bounds(result, result.interval)
+
+
+def bounds(result: RequirementResult, found: tuple[float | None, float | None] | None) -> str:
+    """An interval of the requirement's measure, rounded outwards, each bound on its own side of the limit."""
+    if found is None:
+        return "–"
+    low, high = found
+    low_text = rounded(low, "down", beside=_beside(result, low))
+    return f"[{low_text}, {rounded(high, 'up', beside=_beside(result, high))}]"
 
 
 def limit(result: RequirementResult) -> str:

@@ -105,6 +105,7 @@ def _draw_singles(plot: Axes, singles: Sequence[CaseResult], result: Requirement
         plot.annotate(
             f"limit {exact(result.limit)}", (0, result.limit), xytext=(4, 3), textcoords="offset points", fontsize=8.5
         )
+    plot.set_xticks(sorted({1, (end + 1) // 2, end}))
     plot.set_xlabel("cases, the worst last")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.evidence import words
@@ -163,7 +164,7 @@ def _facts(result: RequirementResult) -> list[tuple[str, str]]:
     if result.breaking_point is not None:
         facts.append(("breaking point", words.breaking_point(result.breaking_point)))
     if result.two_sided is not None:
-        facts.append(("two-sided 95 %", words.with_unit(interval_text(result.two_sided), result.unit)))
+        facts.append(("two-sided 95 %", words.with_unit(words.bounds(result, result.two_sided), result.unit)))
     if result.method:
         facts.append(("method", result.method))
     if result.search:
@@ -191,8 +192,8 @@ def _structures(result: RequirementResult) -> list[dict[str, str]]:
                 "structure": str(entry.get("structure", "–")),
                 "verdict": str(entry.get("verdict", "")),
                 "word": WORDS.get(entry.get("verdict", ""), "–"),
-                "estimate": rounded(number(entry.get("estimate")), beside=result.limit),
-                "interval": interval_text((number(low), number(high)), beside=result.limit),
+                "estimate": words.estimate(replace(result, estimate=number(entry.get("estimate")))),
+                "interval": words.bounds(result, (number(low), number(high))),
                 "worst": words.point(worst) if isinstance(worst, dict) else str(worst or "–"),
             }
         )

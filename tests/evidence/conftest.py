@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from pytest_segrobust.evidence.records import (
     BreakingPoint,
@@ -31,6 +32,19 @@ DECLARED = (
     ("LAT-001", "prediction agreement under flip is at least 0.9"),
     ("UNC-001", "DSC drop under brightness with shift <= 0.2 is below 5 %"),
 )
+
+
+@pytest.fixture
+def synthetic_store(tmp_path: Path):
+    """The run's store, open."""
+    with build(tmp_path / "run.sqlite") as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def build_run():
+    """`build`, for a run of another size."""
+    return build
 
 
 def step(perturbation: str, **parameters: float | str) -> dict[str, Any]:
@@ -310,7 +324,7 @@ def results(n: int) -> list[RequirementResult]:
 
 
 def curve(
-    name: str, parameter: str, end: float, structures: tuple[str, ...], drops: tuple[float, ...], beyond: float = 1.0
+    name: str, parameter: str, end: float, structures: tuple[str, ...], drops: tuple[float, ...], *, beyond: float = 1.0
 ) -> list[CurvePoint]:
     """A curve that bends upwards, with an SNR as realised strength (infinite at the identity)."""
     severities = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] + ([beyond] if beyond > 1 else [])

@@ -1,0 +1,298 @@
+"""The page: self-contained, escaped, the same every time, and careful with words."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pytest
+
+from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence.html import render_html, write_html
+from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
+from pytest_segrobust.evidence.report import build_report, write_report
+from pytest_segrobust.evidence.store import Store
+from pytest_segrobust.evidence.verdicts import WORDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "</script><script>alert(1)</script> $x_1$ & \"quoted\" 'single' <img src=x onerror=alert(1)>"
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find: elements, ids, visible text, and the text of every script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        inside = self.open[-1] if self.open else ""
+        if inside == "script":
+            self.scripts.append(data)
+        elif inside != "style":
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def synthetic_store(tmp_path_factory, build_run):
+    with build_run(tmp_path_factory.mktemp("run") / "run.sqlite") as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def text(synthetic_store: Store) -> str:
+    return render_html(build_report(synthetic_store), synthetic_store.pictures())
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_nothing_is_loaded_from_anywhere(text: str, page: Page):
+    loaded = [
+        value
+        for _, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset") and value is not None
+    ]
+
+    assert all(value.startswith(("#", "data:image/png;base64,")) for value in loaded)
+    assert not re.search(r"@import|url\((?!#)|https?://(?!www\.w3\.org/)", text)
+    assert page.all("link") == []
+    assert [script.get("type") for script in page.all("script")] == ["application/json"], "no code either"
+
+
+def test_the_report_stands_inside_as_json(synthetic_store: Store, page: Page):
+    (data,) = page.scripts
+
+    assert json.loads(data) == build_report(synthetic_store)
+
+
+def test_ids_are_unique_and_every_link_leads_somewhere(page: Page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    links = [v[1:] for _, a in page.elements for n, v in a.items() if n.endswith("href") and v and v.startswith("#")]
+    clips = [match for _, a in page.elements for v in a.values() for match in re.findall(r"url\(#([^)]+)\)", v or "")]
+
+    assert len(ids) == len(set(ids))
+    assert set(links) | set(clips) <= set(ids)
+    assert len(clips) > 5, "figures clip their curves"
+
+
+def test_hostile_texts_come_out_as_text(tmp_path: Path):
+    result = RequirementResult(
+        HOSTILE,
+        HOSTILE,
+        "failed",
+        measure=HOSTILE,
+        unit=HOSTILE,
+        estimate=0.5,
+        interval=(0.4, 0.6),
+        limit=0.1,
+        comparison="below",
+        reason=HOSTILE,
+        rationale=HOSTILE,
+        risks=[HOSTILE],
+        replay=HOSTILE,
+        warnings=[HOSTILE],
+        search={HOSTILE: HOSTILE},
+        worst={"text": HOSTILE, "structure": HOSTILE, "parameters": []},
+        breaking_point=BreakingPoint(None, None, words=HOSTILE),
+        gross_failures=GrossFailures(
+            1, 2, 0.9, [{"case": HOSTILE, "structure": HOSTILE, "point": HOSTILE, "failure": HOSTILE}]
+        ),
+    )
+    run = {
+        "command": HOSTILE,
+        "warnings": [HOSTILE],
+        "environment": {HOSTILE: HOSTILE},
+        "data": {"excluded": {HOSTILE: HOSTILE}},
+    }
+    with Store.create(tmp_path / "run.sqlite", run) as store:
+        store.event(HOSTILE, HOSTILE)
+        store.put_result(hostile_figures(result))
+        import numpy as np
+
+        arrays = {"clean": np.zeros((9, 9)), "reference": np.eye(9, dtype=bool)}
+        store.put_picture(HOSTILE, HOSTILE, HOSTILE, arrays, {"slice": HOSTILE, "point": HOSTILE, "note": HOSTILE})
+        text = render_html(build_report(store), store.pictures())
+    page = Page(text)
+
+    assert [script.get("type") for script in page.all("script")] == ["application/json"]
+    assert page.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert "alert(1)" not in "".join(page.scripts).replace("\\u003cscript\\u003ealert(1)", "").replace(
+        "onerror=alert(1)", ""
+    )
+    assert "".join(page.text).count("<script>alert(1)</script>") > 15
+    assert json.loads(page.scripts[0])["requirements"][0]["id"] == HOSTILE
+
+
+def hostile_figures(result: RequirementResult) -> RequirementResult:
+    from pytest_segrobust.evidence.records import CaseResult, CurvePoint
+
+    steps = [{"perturbation": HOSTILE, "parameters": {HOSTILE: 0.5}, "on": HOSTILE}]
+    return replace(
+        result,
+        curve=[CurvePoint(s, HOSTILE, steps, HOSTILE, s, (s, s + 1), 2, {HOSTILE: 1.0}) for s in (0.0, 1.0)],
+        cases=[CaseResult(HOSTILE, HOSTILE, HOSTILE, 0.9, 0.1, 0.8, HOSTILE)],
+        structures=[{"structure": HOSTILE, "verdict": HOSTILE, "worst": HOSTILE}] * 2,
+    )
+
+
+def test_the_same_report_gives_the_same_page(synthetic_store: Store, text: str):
+    assert render_html(build_report(synthetic_store), synthetic_store.pictures()) == text
+
+
+def test_a_users_plot_style_does_not_change_the_page(synthetic_store: Store, text: str):
+    with mpl.rc_context({"font.size": 31, "lines.linewidth": 9, "axes.grid": False, "text.usetex": False}):
+        assert render_html(build_report(synthetic_store), synthetic_store.pictures()) == text
+        assert mpl.rcParams["font.size"] == 31, "and is left alone"
+
+
+def test_the_page_claims_nothing_that_a_test_cannot_show(text: str):
+    words = " ".join(Page(text).text).lower()
+
+    assert not re.findall(r"complian|certif|\bprove[sn]?\b|\bproof\b|\bsafe|validated|guaranteed", words)
+
+
+def test_no_window_or_global_figure_is_opened(text: str):
+    import matplotlib.pyplot as plt
+
+    assert plt.get_fignums() == []
+
+
+def test_every_verdict_has_its_word_and_its_own_shape(page: Page):
+    shapes = {a["id"] for a in page.all("symbol")}
+    used = [a["href"] for a in page.all("use")]
+
+    assert shapes == {f"shape-{verdict}" for verdict in WORDS}
+    assert all(used.count(f"#shape-{verdict}") >= 2 for verdict in WORDS)
+    for word in WORDS.values():
+        assert any(word in part for part in page.text)
+
+
+def test_pictures_and_figures_have_a_text_alternative(page: Page):
+    drawings = [a for a in page.all("svg") if a.get("aria-hidden") != "true"]
+
+    assert len(drawings) > 20
+    assert all(a.get("role") == "img" and a.get("aria-label") for a in drawings)
+
+
+def test_tables_have_headers_and_headings_do_not_skip_a_level(page: Page):
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(a.get("scope") in ("col", "row") for a in page.all("th"))
+
+
+def test_the_page_says_what_it_does_not_show(page: Page):
+    text = " ".join(" ".join(page.text).split())
+
+    assert "What this report does not show" in text
+    assert "Perturbations are simulated" in text
+    assert "A drop says nothing of a model that is bad already" in text
+    assert "3 patients without a single failure leave open a failure rate of up to 63.2 %" in text  # 1 - 0.05^(1/3)
+
+
+def test_the_page_tells_the_essentials_of_a_requirement(page: Page):
+    text = " ".join(" ".join(page.text).split())
+
+    for part in (
+        "2 of 9 requirements failed",
+        "DSC drop of posterior under rician noise with sigma <= 0.2",
+        "0.0934 [0.0712, 0.122]",
+        "2 of 24 patients (at most 24.1 % with 95 % confidence)",
+        "breaks at sigma = 0.124 [0.110, 0.140]",
+        "segrobust replay segrobust-report ROB-002",
+        "hippocampus_004",
+        "anterior has drop requirements but none on its absolute value.",
+        "The run is incomplete: 1 of 9 requirements have no verdict.",
+        "label cut off at the edge of the volume",
+        "gw1 ended with signal 9",
+        "aaaaaaaaaaaa",
+    ):
+        assert part in text.replace("\u00a0", " "), part
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "headline"),
+    [
+        (["passed", "passed"], "complete", "All 2 requirements passed"),
+        (["passed"], "complete", "The requirement passed"),
+        (["passed", "passed"], "interrupted", "The run is interrupted: no overall verdict"),
+        (["passed", "failed", "inconclusive"], "complete", "1 of 3 requirements failed"),
+        (["passed", "inconclusive"], "complete", "1 of 2 requirements inconclusive"),
+        (["not_run", "passed"], "running", "1 of 2 requirements not run"),
+        ([], "complete", "No requirement was stated"),
+    ],
+)
+def test_the_headline_says_the_overall_verdict(tmp_path: Path, verdicts, status, headline):
+    with Store.create(tmp_path / "run.sqlite", {"status": status}) as store:
+        for number, verdict in enumerate(verdicts):
+            store.put_result(RequirementResult(f"R{number}", "s", verdict))
+        text = render_html(build_report(store))
+
+    assert re.findall(r"<h1>(.*)</h1>", text) == [headline]
+
+
+def test_twenty_requirements_on_sixty_patients_stay_below_five_megabytes(tmp_path: Path, build_run):
+    with build_run(tmp_path / "run.sqlite", n_patients=60, picture_size=256) as store:
+        results = list(store.results().values())[:3]
+        pictures = store.pictures("ROB-001")
+        for number in range(20):
+            name = f"R{number}"
+            store.put_result(replace(results[number % 3], id=name))
+            for picture in pictures:
+                store.put_picture(name, picture.case, picture.structure, picture.arrays, picture.about)
+        text = render_html(build_report(store), store.pictures())
+
+    assert len(text.encode()) < 5_000_000
+
+
+def test_the_page_is_written_beside_the_report(synthetic_store: Store, text: str):
+    folder = synthetic_store.path.parent
+    write_report(synthetic_store, folder, status="complete")
+
+    assert write_html(folder) == folder / "report.html"
+    written = (folder / "report.html").read_text(encoding="utf-8")
+    assert written == text
+    assert "data:image/png;base64," in written
+
+
+def test_a_report_without_its_store_has_a_page_without_pictures(synthetic_store: Store, tmp_path: Path):
+    write_report(synthetic_store, tmp_path / "sent", status="complete")
+
+    assert "data:image/png;base64," not in write_html(tmp_path / "sent").read_text(encoding="utf-8")
+
+
+def test_no_report_and_a_broken_report_are_errors(tmp_path: Path):
+    with pytest.raises(EvidenceError, match="there is no report here"):
+        write_html(tmp_path)
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(EvidenceError, match="cannot be read as a report"):
+        write_html(tmp_path)

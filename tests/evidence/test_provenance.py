@@ -1,0 +1,133 @@
+"""Where a result comes from, without saying who or where its user is."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence import provenance
+
+GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        [*GIT, "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_the_environment_is_json_and_names_what_changes_numbers():
+    found = json.loads(json.dumps(provenance.environment()))
+
+    assert set(found["packages"]) >= {"pytest-segrobust", "numpy", "torch", "monai", "scipy", "hypothesis"}
+    assert found["python"].endswith(platform.python_version())
+    assert found["cores"] == os.cpu_count()
+    assert found["cpu"]
+
+
+def test_the_environment_names_no_user_no_machine_and_no_home():
+    text = json.dumps(provenance.environment(Path.cwd()))
+
+    assert str(Path.home()) == "/" or str(Path.home()) not in text
+    assert platform.node() not in text
+    assert f"/{getpass.getuser()}/" not in text
+
+
+def test_torch_is_described_only_where_it_is_loaded():
+    code = (
+        "import json; from pytest_segrobust.evidence.provenance import environment; before = environment()['torch'];"
+        "import torch; torch.set_num_threads(1); torch.use_deterministic_algorithms(True);"
+        "print(json.dumps([before, environment()['torch']]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = json.loads(done.stdout)
+
+    assert before is None
+    assert (after["threads"], after["deterministic"]) == (1, True)
+    assert isinstance(after["gpus"], list)
+
+
+def test_git_state_names_the_commit_and_whether_files_differ(tmp_path: Path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-qm", "a")
+
+    assert provenance.git_state(tmp_path) == {"commit": git(tmp_path, "rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "a").write_text("2")
+    assert provenance.git_state(tmp_path)["dirty"] is True
+
+
+def test_no_repository_no_commit_and_no_git_are_no_errors(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.git_state(tmp_path) is None
+    git(tmp_path, "init", "-q")
+    assert provenance.git_state(tmp_path) is None
+    monkeypatch.setenv("PATH", "")
+    assert provenance.git_state(tmp_path) is None
+
+
+def test_a_look_at_git_runs_no_program_that_the_repository_names(tmp_path: Path):
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-qm", "a", "--allow-empty")
+    watcher = tmp_path / "watcher"
+    watcher.write_text(f"#!/bin/sh\ntouch {tmp_path}/has-run\n")
+    watcher.chmod(0o755)
+    git(tmp_path, "config", "core.fsmonitor", str(watcher))
+
+    provenance.git_state(tmp_path)
+
+    assert not (tmp_path / "has-run").exists()
+
+
+def test_the_command_can_be_typed_again():
+    assert provenance.command_line(["/opt/venv/bin/pytest", "-k", "a b"]) == "pytest -k 'a b'"
+    assert provenance.command_line(["/opt/lib/pytest/__main__.py", "-n", "2"]) == "pytest -n 2"
+
+
+def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path):
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "f").write_bytes(data)
+
+    assert provenance.sha256_of_file(tmp_path / "f") == hashlib.sha256(data).hexdigest()
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        provenance.sha256_of_file(tmp_path / "none")
+
+
+def test_the_hash_of_a_folder_is_that_of_sorted_sha256sum_lines(tmp_path: Path):
+    for name in ("b/x", "b/a", "a.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    lines = "".join(f"{hashlib.sha256(n.encode()).hexdigest()}  {n}\n" for n in ("a.txt", "b/a", "b/x"))
+
+    assert provenance.sha256_of_folder(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_the_hash_of_a_folder_changes_with_name_content_and_linked_files(tmp_path: Path):
+    folder = tmp_path / "model"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "w").write_text("1")
+    seen = {provenance.sha256_of_folder(folder)}
+    (folder / "w").write_text("2")
+    seen.add(provenance.sha256_of_folder(folder))
+    (folder / "w").rename(folder / "v")
+    seen.add(provenance.sha256_of_folder(folder))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "fold").write_text("3")
+    (folder / "linked").symlink_to(outside)
+    (folder / "sub" / "loop").symlink_to(folder)
+    seen.add(provenance.sha256_of_folder(folder))
+
+    assert len(seen) == 4
+    with pytest.raises(EvidenceError, match="not a folder"):
+        provenance.sha256_of_folder(folder / "v")

@@ -1,0 +1,143 @@
+"""A result in JUnit and in the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_segrobust.evidence import words
+from pytest_segrobust.evidence.junit import properties
+from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
+from pytest_segrobust.evidence.terminal import failure_text, summary_lines
+
+if TYPE_CHECKING:
+    from pytest_segrobust.evidence.store import Store
+
+RESULT = RequirementResult("R", "s", "failed", measure="DSC", estimate=0.5, interval=(0.4, 0.6), limit=0.55)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "interval", "bound"),
+    [
+        ("below", (0.1, 0.2), 0.2),
+        ("at most", (0.1, 0.2), 0.2),
+        ("above", (0.1, 0.2), 0.1),
+        ("at least", (0.1, 0.2), 0.1),
+        ("within", (-0.3, 0.2), -0.3),
+        ("within", (-0.1, 0.2), 0.2),
+        ("below", None, None),
+    ],
+)
+def test_the_deciding_bound_is_the_unfavourable_one(comparison, interval, bound):
+    assert words.deciding_bound(replace(RESULT, comparison=comparison, interval=interval)) == bound
+
+
+def test_within_keeps_both_bounds_on_their_side_of_either_limit():
+    inside = replace(RESULT, comparison="within", limit=0.05, estimate=0.0, interval=(-0.049996, 0.049996))
+    low, high = (float(part) for part in words.interval(inside).strip("[]").split(", "))
+
+    assert -0.05 < low < high < 0.05
+
+
+def test_zero_failures_of_59_patients_rule_out_five_percent():
+    assert words.rules_out(59, 0.95) <= 0.05 < words.rules_out(58, 0.95)  # the 95/95 rule: n = 59
+    assert words.rules_out(0, 0.95) == 1
+
+
+def test_a_breaking_point_without_words_is_put_into_words():
+    steps = [{"perturbation": "gaussian noise", "parameters": {"sigma": 0.13}, "on": "tumour"}]
+
+    assert words.breaking_point(BreakingPoint(0.4, steps)) == "breaks at gaussian noise(sigma=0.13) on tumour"
+    assert words.breaking_point(BreakingPoint(None, None, held_to=steps)).startswith(
+        "held to gaussian noise(sigma=0.13)"
+    )
+
+
+def test_junit_properties_are_neutral_keys_with_texts(synthetic_store: Store):
+    run = synthetic_store.run()
+    for result in synthetic_store.results().values():
+        pairs = properties(result, run)
+        assert all(type(key) is str and type(value) is str and key.startswith("segrobust.") for key, value in pairs)
+
+    found = dict(properties(synthetic_store.results()["ROB-002"], run))
+    assert found["segrobust.req"] == "ROB-002"
+    assert found["segrobust.verdict"] == "failed"
+    assert found["segrobust.estimate"] == "0.0934"
+    assert found["segrobust.bound"] == "0.1213"
+    assert found["segrobust.limit"] == "0.05"
+    assert found["segrobust.n"] == "24"
+    assert found["segrobust.risks"] == "H-3, H-7"
+    assert found["segrobust.spec_sha256"] == "a" * 64
+    assert found["segrobust.model_sha256"] == "b" * 64
+
+
+def test_junit_properties_of_a_run_without_hashes_are_empty_texts():
+    found = dict(properties(replace(RESULT, estimate=None, interval=None), {}))
+
+    assert found["segrobust.spec_sha256"] == found["segrobust.model_sha256"] == found["segrobust.bound"] == ""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_the_summary_fits_and_never_cuts_an_id_a_verdict_or_a_number(synthetic_store: Store, width):
+    results = synthetic_store.results()
+    lines = summary_lines(results, width=width)
+
+    assert len(lines) == 2 + len(results)
+    for result, line in zip(results.values(), lines[2:], strict=True):
+        assert line.startswith(result.id)
+        assert result.verdict.replace("_", " ").upper() in line
+        if result.estimate is not None:
+            assert words.interval(result) in line
+    if width >= 80:
+        assert max(map(len, lines)) <= width
+
+
+def test_the_summary_takes_any_iterable_and_nothing_gives_nothing(synthetic_store: Store):
+    results = synthetic_store.results()
+
+    assert summary_lines(iter(results.values()), width=100) == summary_lines(results, width=100)
+    assert summary_lines([], width=100) == []
+
+
+def test_a_wide_summary_shows_the_worst_point(synthetic_store: Store):
+    assert any(
+        "gaussian noise(sigma=0.1), structure anterior" in line
+        for line in summary_lines(synthetic_store.results(), width=200)
+    )
+
+
+def test_the_failure_says_all_that_a_reader_needs(synthetic_store: Store):
+    text = failure_text(synthetic_store.results()["ROB-002"])
+
+    for part in (
+        "ROB-002: DSC drop of posterior under rician noise with sigma <= 0.2 is below 5 %",
+        "FAILED: L = 0.0712 lies beyond the limit of 0.05",
+        "DSC drop = 0.0934 [0.0712, 0.122] (24 patients, one-sided 95 %)",
+        "limit:           below 0.05",
+        "2 of 24 patients (at most 24.1 % with 95 % confidence)",
+        "hippocampus_004 (missed)",
+        "rician noise(sigma=0.2), structure posterior",
+        "breaks at sigma = 0.124 [0.110, 0.140]",
+        "replay: segrobust replay segrobust-report ROB-002",
+    ):
+        assert part in text, part
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_only_five_failed_cases_are_named():
+    cases = [{"case": f"c{n}", "structure": "s", "point": "p", "failure": "NaN"} for n in range(8)]
+    text = failure_text(replace(RESULT, gross_failures=GrossFailures(8, 10, 0.96, cases)))
+
+    assert "c4 (NaN)" in text
+    assert "c5" not in text
+    assert "and 3 more, in the report" in text
+
+
+@pytest.mark.parametrize("verdict", ["not_run", "invalid", "not_evaluable", "inconclusive"])
+def test_a_result_without_numbers_still_says_why(verdict):
+    text = failure_text(RequirementResult("R", "s", verdict))
+
+    assert verdict.replace("_", " ").upper() + ": " in text
+    assert "estimate" not in text
