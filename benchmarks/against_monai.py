@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 
 import torch
-from hippocampus_job import EXAMPLE, SIGMAS, TOLERANCE, arguments, volumes_in
 from monai.data import DataLoader, Dataset
 from monai.inferers import sliding_window_inference
 from monai.metrics import DiceMetric, HausdorffDistanceMetric, SurfaceDiceMetric
 from monai.networks.utils import one_hot
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
-from overhead import opened
 
+from hippocampus_job import EXAMPLE, SIGMAS, TOLERANCE, arguments, volumes_in
+from overhead import opened
 from pytest_segrobust.perturbations.point import Point
 
 

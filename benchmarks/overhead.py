@@ -16,14 +16,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hippocampus_job import EXAMPLE, SIGMAS, SPEC, arguments, volumes_in
-
-from pytest_segrobust.evaluation.evaluation import Evaluation
 from pytest_segrobust.evidence.store import Store
 from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.spec import load
 from pytest_segrobust.run import Run, RunSettings
+
+if TYPE_CHECKING:
+    from pytest_segrobust.evaluation.evaluation import Evaluation
 
 PLACES = {
     "reading images and labels": ("dataset.py", "read"),
@@ -66,7 +68,9 @@ def main() -> None:
         forward = evaluation.segmenter.forward_seconds
         store.close()
         print(f"{len(rows)} rows: {options.volumes} volumes x {len(points)} points x 2 structures")
-        print(f"evaluation loop: wall / forward = {wall / forward:.2f} (with opening: {(wall + opening) / forward:.2f})")
+        print(
+            f"evaluation loop: wall / forward = {wall / forward:.2f} (with opening: {(wall + opening) / forward:.2f})"
+        )
 
         evaluation, store = opened(folder, data)
         profile = cProfile.Profile()

@@ -88,7 +88,9 @@ def test_too_few_patients_are_not_evaluable(project) -> None:
 
 
 def test_drop_without_an_absolute_requirement_is_pointed_out(project) -> None:
-    project.spec('\n[[requirement]]\nid = "D-1"\nstatement = "DSC drop under gamma with 0.8 <= gamma <= 1.2 is below 5 %"\n')
+    project.spec(
+        '\n[[requirement]]\nid = "D-1"\nstatement = "DSC drop under gamma with 0.8 <= gamma <= 1.2 is below 5 %"\n'
+    )
 
     result = project.run()
 

@@ -36,8 +36,12 @@ def test_decibels_run_from_no_noise_to_the_limit() -> None:
 def test_gamma_range_on_both_sides_is_drawn_whole() -> None:
     strategy = strategies.gamma(gamma=(0.7, 1.5))
 
-    assert dict(find(strategy, lambda p: dict(p.steps[0].parameters)["gamma"] > 1.49).steps[0].parameters)["gamma"] > 1.49
-    assert dict(find(strategy, lambda p: dict(p.steps[0].parameters)["gamma"] < 0.71).steps[0].parameters)["gamma"] < 0.71
+    assert (
+        dict(find(strategy, lambda p: dict(p.steps[0].parameters)["gamma"] > 1.49).steps[0].parameters)["gamma"] > 1.49
+    )
+    assert (
+        dict(find(strategy, lambda p: dict(p.steps[0].parameters)["gamma"] < 0.71).steps[0].parameters)["gamma"] < 0.71
+    )
 
 
 @given(strategies.compositions(strategies.gamma(gamma=(0.9, 1.1)), strategies.gaussian_noise(sigma=(0, 0.1))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +16,8 @@ from .verification.failures import count_gross_failures
 from .verification.patients import Cohort
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .evaluation.evaluation import Evaluation
     from .progress import Progress
     from .requirements.settings import DecisionSettings
@@ -229,13 +230,17 @@ class Estimate:
         return self.decision.gross_failure.dsc_below if self.decision.gross_failure else None
 
     def _words(self, comparison: Comparison, limit: float, cell: Cell) -> list[str]:
-        share = self.patients is not None
+        claim = f"{self.WORDS[comparison]} {measures.format_value(self.measure, limit)}"
         estimate, low, high = cell.estimate, cell.interval.low, cell.interval.high
-        show = (lambda value: f"{value:.1%}") if share else (lambda value: measures.format_value(self.measure, value))
-        what = "share of patients who meet it" if share else measures.words(self.measure)
+        if self.patients is not None:
+            numbers = f"share of patients who meet it = {estimate:.4g} [{low:.4g}, {high:.4g}]"
+            claim = f"is not at least {self.patients:g}, where {measures.words(self.measure)} {claim} for the others"
+        else:
+            bounds = ", ".join(measures.format_bound(self.measure, bound) for bound in (low, high))
+            numbers = f"{measures.words(self.measure)} = {measures.format_value(self.measure, estimate)} [{bounds}]"
+        people = f"{len(cell.values.patients)} patients, one-sided {self.confidence:.4g}"
         lines = [
-            f"{what} = {show(estimate)} [{show(low)}, {show(high)}] ({len(cell.values.patients)} patients, "
-            f"one-sided {self.confidence:.4g}) {self.WORDS[comparison]} {measures.format_value(self.measure, limit)}",
+            f"{numbers} ({people}) {claim}",
             f"{cell.verdict.replace('_', ' ')} for {cell.structure} at {self.point}",
         ]
         return [*lines, cell.interval.warning] if cell.interval.warning else lines

@@ -43,7 +43,9 @@ def init(file: Path) -> None:
 
 @main.command()
 @click.argument("spec", type=click.Path(path_type=Path), default=Path("segrobust.toml"))
-@click.option("--data", type=click.Path(path_type=Path), help="root of the spec's relative data paths; checks the files too")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="root of the spec's relative data paths; checks the files too"
+)
 def check(spec: Path, data: Path | None) -> None:
     """Parse a spec, say each requirement in canonical words, and check the headers of the data."""
     from .datasets.dataset import open_dataset
@@ -107,6 +109,7 @@ def replay(directory: Path, requirement: str, cases: tuple[str, ...], save: Path
         click.echo(line)
     if not outcome.same:
         raise SystemExit(1)
+
 
 if __name__ == "__main__":
     main()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -15,6 +13,9 @@ from .progress import progress_line
 from .python_requirements import PythonRequirement, comparisons_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from .assertions import Segrobust
     from .evidence.records import RequirementResult
     from .requirements.requirement import Requirement
@@ -40,8 +41,9 @@ class RequirementFile(pytest.File):
     @classmethod
     def at(cls, path: Path, parent: pytest.Collector) -> Self:
         """The collector of a file, wherever it lies."""
-        outside = not path.is_relative_to(parent.config.rootpath)  # pytest would leave the path out of the node id
-        return cls.from_parent(parent, path=path, **({"nodeid": path.name} if outside else {}))
+        if path.is_relative_to(parent.config.rootpath):
+            return cls.from_parent(parent, path=path)
+        return cls.from_parent(parent, path=path, nodeid=path.name)  # pytest would leave the path out of the node id
 
     def collect(self) -> Iterator[RequirementItem]:
         """One item per requirement, in the order of the file."""
@@ -52,7 +54,7 @@ class RequirementFile(pytest.File):
         for requirement in spec.requirements:
             yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]  # pytest's own subclasses drop `style` too
         """A bad file is one line, not a traceback."""
         if isinstance(excinfo.value, SegrobustError):
             return str(excinfo.value)
@@ -75,7 +77,7 @@ class RequirementItem(pytest.Function):
         """Where a failure is said to be: the requirement's line in its file."""
         return self.path, max(self.line - 1, 0), self.name
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]  # pytest's own subclasses drop `style` too
         """Numbers, not frames."""
         if isinstance(excinfo.value, RequirementNotMetError):
             return excinfo.value.text
@@ -135,7 +137,10 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     result = item.stash.get(result_key, None)
     if result is None and isinstance(requirement, PythonRequirement) and report.when == "call":
         result = python_requirements.conclude(
-            requirement, item.config.stash.get(comparisons_key, []), passed=report.passed, error=_first_line(call)
+            requirement,
+            item.config.stash.setdefault(comparisons_key, []),
+            passed=report.passed,
+            error=_first_line(call),
         )
         if result.verdict != "passed" and report.passed:
             report.outcome = "failed"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .python_requirements import PythonRequirement
     from .requirements.requirement import Requirement
 
-requirement_key = pytest.StashKey["Requirement | PythonRequirement"]()
+requirement_key: pytest.StashKey[Requirement | PythonRequirement] = pytest.StashKey()
 """On an item: the requirement that it decides."""
 
 PROFILES = ("smoke", "ci", "evidence")
@@ -23,20 +24,32 @@ def add(parser: pytest.Parser) -> None:
     """Declare every option once on the command line and once as ini value."""
     group = parser.getgroup("segrobust", "robustness requirements of segmentation models")
     group.addoption(
-        "--segrobust-model", action="append", default=[], metavar="PATH|MODULE:FUNCTION",
+        "--segrobust-model",
+        action="append",
+        default=[],
+        metavar="PATH|MODULE:FUNCTION",
         help="the checkpoint to verify, or a function that returns the network; again for an ensemble",
     )
     group.addoption(
-        "--segrobust-spec", action="append", default=[], metavar="FILE",
+        "--segrobust-spec",
+        action="append",
+        default=[],
+        metavar="FILE",
         help=f"requirement file; default: every {SPEC_NAME} or *.{SPEC_NAME} under the arguments",
     )
     group.addoption("--segrobust-report", metavar="DIR", help="where the evidence goes (default: segrobust-report)")
     group.addoption("--segrobust-profile", choices=PROFILES, help="how much is evaluated (default: ci)")
-    group.addoption("--segrobust-device", metavar="DEVICE", help="cuda, cuda:1, mps or cpu (default: the best there is)")
-    group.addoption("--segrobust-seed", type=int, metavar="N", help="seed of every noise and search (default: 0)")
-    group.addoption("--segrobust-data", metavar="DIR", help="root of the spec's relative data paths (default: the spec's folder)")
     group.addoption(
-        "--segrobust-resume", action="store_true", default=False,
+        "--segrobust-device", metavar="DEVICE", help="cuda, cuda:1, mps or cpu (default: the best there is)"
+    )
+    group.addoption("--segrobust-seed", type=int, metavar="N", help="seed of every noise and search (default: 0)")
+    group.addoption(
+        "--segrobust-data", metavar="DIR", help="root of the spec's relative data paths (default: the spec's folder)"
+    )
+    group.addoption(
+        "--segrobust-resume",
+        action="store_true",
+        default=False,
         help="take over the measurements of an interrupted run in the report folder, where its inputs are the same",
     )
     parser.addini("segrobust_model", "as --segrobust-model, one per line", type="linelist", default=[])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +9,8 @@ import pytest
 from . import options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .assertions import Segrobust
     from .collection import RequirementFile
     from .datasets.dataset import Dataset
@@ -47,7 +48,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Requiremen
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before -k and -m deselect: every requirement collected is `not_run` until proven otherwise."""
     from . import collection
 
@@ -78,7 +79,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Say why an estimate is not on the right side of its limit."""
     if not hasattr(left, "explain_comparison"):
         return None

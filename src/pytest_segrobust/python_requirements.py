@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .evidence.records import RequirementResult
 
 comparisons_key = pytest.StashKey["list[Comparison]"]()
@@ -73,7 +74,9 @@ def conclude(
     named = replace(named, rationale=requirement.rationale, risks=list(requirement.risks), tags=list(requirement.tags))
     held = worst is not None and worst.outcome == "passed"
     if worst is None and passed:
-        return replace(named, verdict="invalid", reason="the test compared no estimate with a limit: nothing was measured")
+        return replace(
+            named, verdict="invalid", reason="the test compared no estimate with a limit: nothing was measured"
+        )
     if held and passed:
         return replace(named, verdict="passed")
     if worst is None or held:

@@ -6,7 +6,6 @@ import contextlib
 import shlex
 import signal
 import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,10 @@ from . import options
 from .errors import SegrobustError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .evidence.records import RequirementResult
+    from .evidence.report import Status
     from .evidence.store import Store
     from .python_requirements import PythonRequirement
     from .requirements.requirement import Requirement
@@ -40,14 +42,16 @@ def start(config: pytest.Config) -> None:
         return
     try:
         config.stash[store_key] = _open_store(config)
-    except SegrobustError as error:
-        raise pytest.UsageError(str(error)) from None
+    except (SegrobustError, OSError) as error:
+        raise pytest.UsageError(f"--segrobust-report: {error}") from None
     config.add_cleanup(config.stash[store_key].close)
     if not hasattr(config, "workerinput"):
         from .workers import Workers
 
         config.pluginmanager.register(Recorder(config), "segrobust-recorder")
-        config.pluginmanager.register(Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers")
+        config.pluginmanager.register(
+            Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers"
+        )
 
 
 class Recorder:
@@ -117,7 +121,7 @@ class Recorder:
         except Exception as error:
             self.page_error = f"report.html could not be written ({type(error).__name__}: {error})"
             self.store.event("no page", self.page_error)
-            self._write(str(self.store.run()["status"]))
+            self._write(self.store.run()["status"])
 
     def _put_crashed(self, identifier: str) -> None:
         known = self.store.results().get(identifier)
@@ -125,7 +129,7 @@ class Recorder:
             reason = "the worker process died while it decided this requirement"
             self.store.put_result(replace(known, verdict="invalid", reason=reason))
 
-    def _write(self, status: str) -> None:
+    def _write(self, status: Status) -> None:
         from .evidence.report import write_report
 
         self.store.set_run(status=status)
@@ -293,5 +297,9 @@ def _terminate_as_interrupt() -> Callable[[], None]:
     with contextlib.suppress(ValueError):  # not the main thread: then nobody sends us signals either
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, interrupt)
-            return lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL) and None
+            return _restore_termination
     return lambda: None
+
+
+def _restore_termination() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import EvidenceError
@@ -13,6 +11,9 @@ from .perturbations.point import CLEAN, Point
 from .run import Run, RunSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     import numpy as np
 
     from .datasets.case import Case
@@ -99,7 +100,9 @@ def _chosen(result: RequirementResult, evaluation: Evaluation, names: Sequence[s
 
 def _equal(before: Measurement, now: Measurement) -> bool:
     return before.failure == now.failure and all(
-        math.isclose(value, now.scores[key], rel_tol=0, abs_tol=0) for key, value in before.scores.items() if key in now.scores
+        math.isclose(value, now.scores[key], rel_tol=0, abs_tol=0)
+        for key, value in before.scores.items()
+        if key in now.scores
     )
 
 
@@ -123,8 +126,8 @@ def _save(evaluation: Evaluation, case: Case, point: Point, folder: Path) -> Ite
     image, after = evaluation.predict(case, point)
 
     def write(name: str, array: np.ndarray) -> Path:
-        path = folder / f"{case.id}_{name}.nii.gz"
-        nibabel.save(nibabel.Nifti1Image(array, image.sample.affine), path)
+        path = folder / f"{case.id.replace('/', '_')}_{name}.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(array, image.sample.affine), path)  # type: ignore[no-untyped-call]
         return path
 
     yield write("clean", np.moveaxis(clean.image.cpu().numpy(), 0, -1).squeeze())

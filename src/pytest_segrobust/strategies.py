@@ -76,8 +76,10 @@ def _values(perturbation: Perturbation, name: str, stated: Stated) -> st.SearchS
     return _grid(perturbation, parameter, stated)
 
 
-def _grid(perturbation: Perturbation, parameter: Parameter, stated: Stated) -> st.SearchStrategy[float]:
-    if isinstance(stated, str) or len(stated) != 2:
+def _grid(
+    perturbation: Perturbation, parameter: Parameter, stated: Sequence[float] | Sequence[str] | str
+) -> st.SearchStrategy[float]:
+    if not isinstance(stated, Sequence) or isinstance(stated, str) or len(stated) != 2:
         raise PerturbationError(f"{perturbation.name}: {parameter.name} is a number or a pair (low, high)")
     low, high = (float(end) for end in stated)
     if not parameter.lowest <= low <= high <= parameter.highest:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Workers:
@@ -27,7 +29,7 @@ class Workers:
             node.workerinput["segrobust_device"] = device
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
+    def pytest_testnodedown(self, node: Any) -> None:
         """After a worker has ended or died."""
         device = node.workerinput.get("segrobust_device")
         if device is not None:

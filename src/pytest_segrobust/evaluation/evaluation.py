@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +17,8 @@ from .scoring import Scoring
 from .tiles import Tile, tiling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from ..datasets.case import Case
@@ -92,9 +93,8 @@ class Evaluation:
         rows: list[Measurement] = []
         for point in points:
             for realisation in range(realisations if _is_random(point) else 1):
-                for row in self._rows(point, realisation, tiles):
-                    if wanted is None or row.patient in wanted:
-                        rows.append(row)
+                found = self._rows(point, realisation, tiles)
+                rows += found if wanted is None else [row for row in found if row.patient in wanted]
         return rows
 
     def predict(self, case: Case, point: Point, *, realisation: int = 0) -> tuple[Prepared, Prediction]:

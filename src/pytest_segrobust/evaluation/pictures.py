@@ -30,9 +30,7 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
         clean_image, clean = evaluation.predict(case, CLEAN)
         image, prediction = evaluation.predict(case, point)
         index = evaluation.structures.index(structure)
-        before, after = (
-            None if p.masks is None else p.masks[index].cpu().numpy() for p in (clean, prediction)
-        )
+        before, after = (None if p.masks is None else p.masks[index].cpu().numpy() for p in (clean, prediction))
         reference = None if image.label is None else evaluation.dataset.masks(image.label).get(structure)
         axis, position = _slice(image, reference, after)
         same_frame = not image.label_moved  # a flipped image's clean prediction lies elsewhere
@@ -48,7 +46,7 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
             chosen.case,
             structure,
             {name: array for name, array in arrays.items() if array is not None},
-            _about(image, chosen, structure, str(point), axis, position, note),
+            _about(image, chosen, structure, str(point), axis=axis, position=position, note=note),
         )
 
 
@@ -86,11 +84,12 @@ def _slice(image: Prepared, reference: np.ndarray | None, prediction: np.ndarray
 def _cut(array: np.ndarray, axis: int | None, position: int | None) -> np.ndarray:
     if axis is None:
         return array
-    return np.take(array, array.shape[axis] // 2 if position is None else position, axis=axis)
+    cut: np.ndarray = np.take(array, array.shape[axis] // 2 if position is None else position, axis=axis)
+    return cut
 
 
 def _about(
-    image: Prepared, chosen: CaseResult, structure: str, point: str, axis: int | None, position: int, note: str
+    image: Prepared, chosen: CaseResult, structure: str, point: str, *, axis: int | None, position: int, note: str
 ) -> dict[str, Any]:
     kept = [step for other, step in enumerate(image.spacing) if other != axis]
     return {

@@ -8,10 +8,13 @@ worker or eight, and when a run is resumed: the same inputs give the same number
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..datasets.case import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Tile = tuple[Case, ...]
 
