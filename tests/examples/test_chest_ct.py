@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -161,3 +163,34 @@ def test_the_spec_asks_for_the_mix_that_its_readme_promises():
     assert requirements["CT-004"].structure == requirements["CT-004"].domains[0].on == "left lung"
     assert requirements["CT-006"].patients == 0.95  # 24 patients cannot show it: 0.95 ** 24 > 0.05
     assert 0.95 ** len(range(1000, 1024)) > 0.05
+
+
+@pytest.mark.slow
+def test_the_demo_shows_each_verdict(example, scan, tmp_path):
+    """What the README's table promises, in the smallest profile."""
+    cohort = example("cohort")
+    cohort.write(tmp_path / "cohort", cohort.TEST_SEEDS)
+    options = {
+        "model": "weights.pt",
+        "data": tmp_path / "cohort",
+        "report": tmp_path / "report",
+        "profile": "smoke",
+    }
+    command = [sys.executable, "-m", "pytest", "segrobust.toml", "-q", "-p", "no:cacheprovider"]
+    command += [f"--segrobust-{name}={value}" for name, value in options.items()]
+    run = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout + run.stderr
+    report = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert (report["data"]["n_cases"], report["data"]["n_patients"]) == (96, 24)
+    assert {entry["id"]: entry["verdict"] for entry in report["requirements"]} == {
+        "CT-001": "passed",
+        "CT-002": "passed",
+        "CT-003": "failed",
+        "CT-004": "passed",
+        "CT-005": "passed",
+        "CT-006": "inconclusive",
+        "CT-007": "failed",
+        "CT-008": "passed",
+    }
+    failing = next(entry for entry in report["requirements"] if entry["id"] == "CT-003")
+    assert 0 < failing["breaking_point"]["severity"] < 1
