@@ -14,10 +14,11 @@ from hypothesis.extra import numpy as hnp
 from pytest_segrobust.evidence.html.curve import degradation_curve
 from pytest_segrobust.evidence.html.forest import forest_row, place
 from pytest_segrobust.evidence.html.overlay import outline, panels
-from pytest_segrobust.evidence.html.paired import paired_plot, worst_first
+from pytest_segrobust.evidence.html.paired import paired_plot
 from pytest_segrobust.evidence.html.severity_axis import severity_axis
 from pytest_segrobust.evidence.picture import Picture
 from pytest_segrobust.evidence.records import CaseResult, CurvePoint, RequirementResult
+from pytest_segrobust.evidence.worst_cases import case_measure, worst_first
 
 
 def point(severity: float, structure: str = "s", estimate: float = 0.1, **parameters) -> CurvePoint:
@@ -164,6 +165,23 @@ def test_the_worst_cases_come_first_and_failures_before_all(comparison, order):
     assert [c.case for c in worst_first(judged)] == order
 
 
+def test_a_share_of_patients_orders_its_cases_by_what_is_asked_of_each():
+    share = RequirementResult(
+        "R",
+        "s",
+        "failed",
+        measure="share of patients with HD95 increase below 3 mm",
+        comparison="at least",
+        limit=0.95,
+        cases=[case("a", 1.0), case("b", 7.0)],
+    )
+
+    assert [c.case for c in worst_first(share)] == ["b", "a"]
+    measure = case_measure(share)
+    assert (measure.name, measure.comparison, measure.limit, measure.unit) == ("HD95 increase", "below", 3.0, "mm")
+    assert "HD95 (mm)" in paired_plot(share, prefix="p")
+
+
 def test_cases_without_a_pair_are_drawn_by_their_value():
     singles = [CaseResult(f"c{n}", "p", "s", None, None, n / 10) for n in range(4)]
 
@@ -202,7 +220,9 @@ def picture(size: int, **about) -> Picture:
     rows, columns = np.mgrid[:size, :size]
     mask = (rows - size / 2) ** 2 + (columns - size / 2) ** 2 < (size / 8) ** 2
     image = np.linspace(-1000, 400, size * size).reshape(size, size)
-    return Picture("R", "c", "s", {"clean": image, "perturbed": image + 1, "reference": mask}, about)
+    return Picture(
+        "R", "c", "s", {"clean": image, "perturbed": image + 1, "reference": mask, "clean_prediction": mask}, about
+    )
 
 
 def decoded(svg: str) -> np.ndarray:
@@ -239,3 +259,31 @@ def test_pixels_that_are_not_square_are_drawn_in_their_proportions():
 
 def test_a_picture_without_spacing_has_no_scale():
     assert "mm</span>" not in panels(picture(64))[0].svg
+
+
+def test_a_reference_is_not_drawn_on_a_clean_image_of_another_frame():
+    image, mask = np.zeros((6, 9)), np.ones((9, 6), dtype=bool)
+    flipped = Picture("R", "c", "s", {"clean": image, "perturbed": image.T, "reference": mask, "prediction": mask}, {})
+    clean, perturbed = panels(flipped)
+
+    assert "<path" not in clean.svg
+    assert perturbed.svg.count('class="reference"') == perturbed.svg.count('class="prediction"') == 1
+
+
+def test_both_pictures_show_the_same_part():
+    whole = picture(200)
+    arrays = {**whole.arrays, "clean_prediction": whole.arrays["reference"], "prediction": np.eye(200, dtype=bool)}
+    clean, perturbed = panels(Picture("R", "c", "s", arrays, {}))
+
+    assert decoded(clean.svg).shape == decoded(perturbed.svg).shape == (200, 200)
+
+
+def test_a_failed_prediction_leaves_the_reference():
+    whole = picture(64)
+    clean, perturbed = panels(
+        Picture("R", "c", "s", {**whole.arrays, "clean_prediction": whole.arrays["reference"]}, {})
+    )
+
+    assert 'class="prediction"' in clean.svg
+    assert 'class="prediction"' not in perturbed.svg
+    assert 'class="reference"' in perturbed.svg

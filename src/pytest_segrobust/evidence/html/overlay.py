@@ -36,27 +36,36 @@ def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
     """
     import numpy as np
 
-    masks = {name: picture.arrays[name] for name in _MASKS if name in picture.arrays}
     images = {name: np.asarray(picture.arrays[name], dtype=np.float64) for name in _IMAGES if name in picture.arrays}
     if not images:
         return []
-    window = _window(next(iter(images.values())).shape, list(masks.values()))
     low, high = _range(picture.about, images)
+    outlines = {name: _outlines(picture, name, image.shape) for name, image in images.items()}
+    # The same part of both pictures, for the eye to compare; of frames that differ, each one's own part.
+    shared = len({image.shape for image in images.values()}) == 1 and all(outlines.values())
+    everything = [mask for drawn in outlines.values() for mask in drawn.values()]
     drawn = []
-    for name, (title, predicted) in _IMAGES.items():
-        if name in images:
-            grey = np.clip((np.nan_to_num(images[name][window]) - low) / (high - low or 1), 0, 1) * 255
-            outlines = {
-                kind: masks[mask][window]
-                for kind, mask in (("reference", "reference"), ("prediction", predicted))
-                if mask in masks
-            }
-            drawn.append(Panel(title, _svg(grey, outlines, picture, title=title, most_pixels=most_pixels)))
+    for name, image in images.items():
+        window = _window(image.shape, everything if shared else list(outlines[name].values()))
+        grey = np.clip((np.nan_to_num(image[window]) - low) / (high - low or 1), 0, 1) * 255
+        cut = {kind: mask[window] for kind, mask in outlines[name].items()}
+        drawn.append(Panel(name, _svg(grey, cut, picture, title=name, most_pixels=most_pixels)))
     return drawn
 
 
-_IMAGES = {"clean": ("clean", "clean_prediction"), "perturbed": ("perturbed", "prediction")}
-_MASKS = ("reference", "clean_prediction", "prediction")
+_IMAGES = {"clean": "clean_prediction", "perturbed": "prediction"}
+
+
+def _outlines(picture: Picture, name: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The masks that lie in a picture's frame.
+
+    The reference lies in the frame of the perturbed image. Where a perturbation moved the labels, the clean image has
+    another frame, and comes without a clean prediction: then nothing is drawn on it.
+    """
+    found = {"reference": picture.arrays.get("reference"), "prediction": picture.arrays.get(_IMAGES[name])}
+    if name == "clean" and "clean_prediction" not in picture.arrays and "perturbed" in picture.arrays:
+        return {}
+    return {kind: mask for kind, mask in found.items() if mask is not None and mask.shape == shape}
 
 
 def outline(mask: np.ndarray) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.evidence.rounding import exact
+from pytest_segrobust.evidence.worst_cases import case_measure, worst_first, worst_structure
 
 from .drawing import COLOURS, axes, inline_svg
 
@@ -22,26 +23,6 @@ _NAMED = 3
 _LONGEST_NAME = 16
 
 
-def worst_structure(result: RequirementResult) -> str | None:
-    """The structure that decides, or the first that has cases."""
-    named = (result.worst or {}).get("structure")
-    present = list(dict.fromkeys(case.structure for case in result.cases))
-    return named if named in present else next(iter(present), None)
-
-
-def worst_first(result: RequirementResult) -> list[CaseResult]:
-    """The cases of the deciding structure, the worst first: failures, then by the requirement's measure."""
-    chosen = [case for case in result.cases if case.structure == worst_structure(result)]
-
-    def badness(case: CaseResult) -> tuple[bool, float]:
-        value = case.value if case.value is not None and not math.isnan(case.value) else math.inf
-        if case.value is not None and result.comparison in ("above", "at least"):
-            value = -value
-        return case.failure is not None, abs(value) if result.comparison == "within" else value
-
-    return sorted(chosen, key=badness, reverse=True)
-
-
 def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
     """A line per case from clean to perturbed at the worst point; None where no case has a number."""
     cases = worst_first(result)
@@ -50,16 +31,17 @@ def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
     if not pairs and not singles:
         return None
     with axes(4.1, 3.0) as (figure, plot):
-        metric = re.sub(r"^relative |( drop| increase)$", "", result.measure or "value")
-        unit = f" ({result.unit})" if result.unit else ""
+        measure = case_measure(result)
+        metric = re.sub(r"^(mean )?(relative )?|( drop| increase)$", "", measure.name)
+        unit = f" ({measure.unit})" if measure.unit else ""
         if pairs:
             _draw_pairs(plot, pairs)
             plot.set_ylabel(metric + unit)
             what = f"{metric} of {len(pairs)} cases, clean and at the worst point"
         else:
-            _draw_singles(plot, singles, result)
-            plot.set_ylabel((result.measure or "value") + unit)
-            what = f"{result.measure} of {len(singles)} cases at the worst point, sorted"
+            _draw_singles(plot, singles, measure.limit)
+            plot.set_ylabel(measure.name + unit)
+            what = f"{measure.name} of {len(singles)} cases at the worst point, sorted"
         label = f"{result.id}, structure {worst_structure(result)}: {what}; worst: " + ", ".join(
             case.case for case in cases[:_NAMED]
         )
@@ -92,7 +74,7 @@ def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
     plot.grid(visible=False, axis="x")
 
 
-def _draw_singles(plot: Axes, singles: Sequence[CaseResult], result: RequirementResult) -> None:
+def _draw_singles(plot: Axes, singles: Sequence[CaseResult], limit: float | None) -> None:
     ordered = list(reversed(singles))
     plot.scatter(range(1, len(ordered) + 1), [case.value or 0.0 for case in ordered], s=18, color=COLOURS["series-1"])
     end = len(ordered)
@@ -100,11 +82,9 @@ def _draw_singles(plot: Axes, singles: Sequence[CaseResult], result: Requirement
     plot.set_xlim(0, end * 1.5 + 1)
     for case, height in _apart(ordered[-_NAMED:], plot, lambda case: case.value or 0.0):
         _name(plot, case, (places[case.case], case.value or 0.0), (end * 1.06 + 0.5, height))
-    if result.limit is not None:
-        plot.axhline(result.limit, color=COLOURS["ink"], linewidth=1.1, linestyle=(0, (5, 3)))
-        plot.annotate(
-            f"limit {exact(result.limit)}", (0, result.limit), xytext=(4, 3), textcoords="offset points", fontsize=8.5
-        )
+    if limit is not None:
+        plot.axhline(limit, color=COLOURS["ink"], linewidth=1.1, linestyle=(0, (5, 3)))
+        plot.annotate(f"limit {exact(limit)}", (0, limit), xytext=(4, 3), textcoords="offset points", fontsize=8.5)
     plot.set_xticks(sorted({1, (end + 1) // 2, end}))
     plot.set_xlabel("cases, the worst last")
 

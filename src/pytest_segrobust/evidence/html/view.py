@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.report import result_of
-from pytest_segrobust.evidence.rounding import interval_text, percent, rounded
+from pytest_segrobust.evidence.rounding import interval_text, rounded
 from pytest_segrobust.evidence.strict_json import number
 from pytest_segrobust.evidence.verdicts import MEANINGS, WORDS
+from pytest_segrobust.evidence.worst_cases import worst_structure
 
+from . import account
 from .curve import degradation_curve
 from .forest import forest_row
 from .overlay import panels
-from .paired import paired_plot, worst_structure
+from .paired import paired_plot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 _PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
 _MOST_PIXELS = 1 << 17
 _NAMED_FAILURES = 10
-_LEVEL = 0.95
 _UNIT = re.compile(r"(?<=\d) (?=%|mm|dB|deg|HU)")  # a number and its unit stay on one line
 
 _OVERALL = {
@@ -56,12 +57,10 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
         "notes": _notes(report),
         "findings": _findings(results),
         "requirements": requirements,
-        "identification": _identification(report),
-        "environment": _environment(report.get("environment") or {}),
-        "flow": _flow(report["data"]),
-        "limits": _limits(results),
-        "percent": percent,
-        "rounded": rounded,
+        "identification": account.identification(report),
+        "environment": account.environment(report.get("environment") or {}),
+        "flow": account.flow(report["data"]),
+        "limits": account.limits(results),
     }
 
 
@@ -194,7 +193,7 @@ def _structures(result: RequirementResult) -> list[dict[str, str]]:
                 "word": WORDS.get(entry.get("verdict", ""), "–"),
                 "estimate": words.estimate(replace(result, estimate=number(entry.get("estimate")))),
                 "interval": words.bounds(result, (number(low), number(high))),
-                "worst": words.point(worst) if isinstance(worst, dict) else str(worst or "–"),
+                "worst": words.point(worst) if isinstance(worst, dict) else str(worst or entry.get("reason") or "–"),
             }
         )
     return rows
@@ -220,7 +219,7 @@ def _picture(picture: Picture, budget: int) -> dict[str, Any]:
     parts = [
         f"patient {about['patient']}" if about.get("patient") not in (None, picture.case) else "",
         picture.structure,
-        f"slice {about['slice']}" + (f" ({about['axis']})" if about.get("axis") else "") if "slice" in about else "",
+        _slice(about),
         rounded(value) if value is not None else "",
         str(about.get("note") or ""),
     ]
@@ -232,80 +231,9 @@ def _picture(picture: Picture, budget: int) -> dict[str, Any]:
     }
 
 
-def _identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    models = report["model"]["sha256"] or ["none"]
-    cost = report["cost"]
-    share = (
-        f" in {cost['forward_seconds']:.1f} s, of {cost['wall_seconds']:.1f} s of process time"
-        if cost["wall_seconds"]
-        else ""
-    )
-    rows = [
-        ("run", report.get("run_id")),
-        ("status", report["status"]),
-        ("started", report.get("started")),
-        ("finished", report.get("finished")),
-        ("command", report.get("command")),
-        ("profile", report.get("profile")),
-        ("seed", report.get("seed")),
-        ("device", report.get("device")),
-        ("requirements SHA-256", report["spec"]["sha256"] or "none"),
-        *(("model SHA-256", digest) for digest in models),
-        ("data SHA-256", report["data"].get("sha256")),
-        ("tool", f"{report['tool']['name']} {report['tool']['version']}"),
-        ("forward passes", f"{cost['forward_passes']}{share}"),
-    ]
-    return [(name, str(value)) for name, value in rows if value not in (None, "")]
-
-
-def _environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The environment flattened to rows: `torch threads`, `packages` in one line."""
-    rows: list[tuple[str, str]] = []
-    for key, value in environment.items():
-        if isinstance(value, dict) and key == "packages":
-            rows.append(("packages", ", ".join(f"{name} {version}" for name, version in value.items())))
-        elif isinstance(value, dict):
-            rows += [(f"{key} {name.replace('_', ' ')}", _plain(item)) for name, item in value.items()]
-        else:
-            rows.append((key, _plain(value)))
-    return [(name, text) for name, text in rows if text]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _flow(data: Mapping[str, Any]) -> dict[str, Any]:
-    excluded = data["excluded"]
-    return {
-        "enrolled": data["n_cases"] + len(excluded),
-        "excluded": excluded,
-        "evaluated": data["n_cases"],
-        "patients": data["n_patients"],
-    }
-
-
-def _limits(results: Sequence[RequirementResult]) -> list[str]:
-    """What nobody may read out of this report."""
-    sizes = [result.n_patients for result in results if result.n_patients]
-    limits = [
-        "Perturbations are simulated. They stand for a disturbance of the image, and are not scans that were acquired so.",
-        "Only the perturbations and ranges named in the requirements were examined; nothing else was tested.",
-        "Other scanners, sites, populations and structures than those of the data are untested.",
-        "The worst parameters are the worst of those that were tried. A search can miss a worse one between them.",
-        "A drop says nothing of a model that is bad already: read it beside a requirement on the absolute value.",
-        "The methods are statistical and empirical. There is no formal guarantee for any single image.",
-    ]
-    if sizes:
-        fewest = min(sizes)
-        open_rate = percent(words.rules_out(fewest, _LEVEL), "up")
-        limits.insert(
-            4,
-            f"Few patients rule out only frequent failures: {words.patients(fewest)} without a single failure leave open a "
-            f"failure rate of up to {open_rate} (1 - 0.05^(1/{fewest}), with 95 % confidence).",
-        )
-    return limits
+def _slice(about: Mapping[str, Any]) -> str:
+    """Which slice is shown; an image of two dimensions has none."""
+    if about.get("slice") is None:
+        return ""
+    axis = about.get("axis")
+    return f"slice {about['slice']}" + (f" of axis {axis}" if isinstance(axis, int) else f" ({axis})" if axis else "")

@@ -1,0 +1,53 @@
+"""The cases of a result, the worst first: one order for the page, the pictures and a replay."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .records import CaseResult, RequirementResult
+
+_SHARE = re.compile(r"share of patients with (.+) (below|at most|above|at least|within) (\S+)(?: (.+))?")
+
+
+@dataclass(frozen=True)
+class CaseMeasure:
+    """What the values of single cases are; where a requirement speaks of a share of patients, not what it is judged by."""
+
+    name: str
+    comparison: str
+    limit: float | None
+    unit: str
+
+
+def case_measure(result: RequirementResult) -> CaseMeasure:
+    """The measure of a result's cases: of "share of patients with HD95 increase below 3 mm" the HD95 increase."""
+    match = _SHARE.fullmatch(result.measure)
+    if match is None:
+        return CaseMeasure(result.measure or "value", result.comparison, result.limit, result.unit)
+    name, comparison, limit, unit = match.groups()
+    return CaseMeasure(name, comparison, float(limit), unit or "")
+
+
+def worst_structure(result: RequirementResult) -> str | None:
+    """The structure that decides, or the first that has cases."""
+    named = (result.worst or {}).get("structure")
+    present = list(dict.fromkeys(case.structure for case in result.cases))
+    return named if named in present else next(iter(present), None)
+
+
+def worst_first(result: RequirementResult) -> list[CaseResult]:
+    """The cases of the deciding structure: failures first, then by the measure of single cases, then by name."""
+    comparison = case_measure(result).comparison
+
+    def badness(case: CaseResult) -> tuple[bool, float]:
+        if case.value is None or math.isnan(case.value):
+            return case.failure is not None, math.inf
+        value = -case.value if comparison in ("above", "at least") else case.value
+        return case.failure is not None, abs(value) if comparison == "within" else value
+
+    chosen = sorted((c for c in result.cases if c.structure == worst_structure(result)), key=lambda case: case.case)
+    return sorted(chosen, key=badness, reverse=True)  # stable: equals stay in order of their names
