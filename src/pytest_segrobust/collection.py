@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .assertions import Segrobust
     from .evidence.records import RequirementResult
+    from .python_requirements import Comparison
     from .requirements.requirement import Requirement
 
 result_key = pytest.StashKey["RequirementResult"]()
@@ -136,12 +137,8 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         return
     result = item.stash.get(result_key, None)
     if result is None and isinstance(requirement, PythonRequirement) and report.when == "call":
-        result = python_requirements.conclude(
-            requirement,
-            item.config.stash.setdefault(comparisons_key, []),
-            passed=report.passed,
-            error=_first_line(call),
-        )
+        made: list[Comparison] = item.config.stash.setdefault(comparisons_key, [])
+        result = python_requirements.conclude(requirement, made, passed=report.passed, error=_first_line(call))
         if result.verdict != "passed" and report.passed:
             report.outcome = "failed"
             report.longrepr = f"{requirement.id}: {result.reason}"
