@@ -107,7 +107,7 @@ def test_an_overwhelming_prediction_is_searched_near_the_reference_first(
     monkeypatch: pytest.MonkeyPatch, overwhelming: np.ndarray, by: str
 ) -> None:
     monkeypatch.setattr(distance, "PAIRS_FOR_A_TREE", 10**12 if by == "tree" else 0)
-    monkeypatch.setattr(distance, "STEPS_PER_PAIR", 10**6)
+    monkeypatch.setattr(distance, "STEPS_PER_PAIR", 10**9)
     ways = []
     along_axes = distance._along_axes
     monkeypatch.setattr(distance, "_along_axes", lambda *given: (ways.append("axes"), along_axes(*given))[1])
@@ -120,15 +120,29 @@ def test_an_overwhelming_prediction_is_searched_near_the_reference_first(
 
 def test_a_reference_in_a_hollow_prediction_is_not_searched_by_a_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     # From within, every voxel of the wall is about equally far: a tree would compare all 300 million pairs.
-    def refuse(*_: object) -> None:
-        raise AssertionError("the tree was asked")
+    asked, ask = [], Surface.nearest
+
+    def nearest_by_tree(self: Surface, points: np.ndarray) -> np.ndarray:
+        asked.append(points.shape[1])
+        return ask(self, points)
 
     wall = np.ones((180, 180, 180), bool)
     inner = surface(cube(16, (82, 80, 81), wall.shape), (1, 1, 1))
     outer = surface(wall, (1, 1, 1))
-    monkeypatch.setattr(Surface, "nearest", refuse)
+    monkeypatch.setattr(Surface, "nearest", nearest_by_tree)
     found = nearest(outer, inner.points)
+    assert sum(asked) <= 64 < inner.points.shape[1]
     assert found == pytest.approx(np.minimum(inner.points, 179 - inner.points).min(axis=0))
+
+
+def test_large_surfaces_that_are_close_are_searched_by_a_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("an array was made")
+
+    monkeypatch.setattr(distance, "_along_axes", refuse)
+    one, other = (surface(cube(60, (at, 5, 5), (70, 70, 70)), (1, 1, 1)) for at in (4, 6))
+    assert one.points.shape[1] ** 2 > distance.PAIRS_FOR_A_TREE
+    assert nearest(other, one.points).max() == 2
 
 
 def test_arrays_larger_than_the_limit_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +152,7 @@ def test_arrays_larger_than_the_limit_are_not_made(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(distance, "_along_axes", refuse)
     monkeypatch.setattr(distance, "PAIRS_FOR_A_TREE", 0)
     starts, ends = surface(cube(3, (1, 1, 1)), (1, 1, 1)), surface(cube(3, (30, 30, 30)), (1, 1, 1))
-    monkeypatch.setattr(distance, "STEPS_PER_PAIR", 10**6)
+    monkeypatch.setattr(distance, "STEPS_PER_PAIR", 10**9)
     with pytest.raises(AssertionError, match="an array was made"):
         nearest(ends, starts.points)
     monkeypatch.setattr(distance, "LARGEST_ARRAY", 26)

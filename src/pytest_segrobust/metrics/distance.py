@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # A distance field of at most this many voxels (4 MiB) lies around a reference; further out a tree answers.
 FIELD_VOXELS = 2**19
-# A tree may come to compare all pairs, at about four times the price of one step along an axis. Below 10 million
+# A tree may come to compare all pairs, each at about four times the price of one step along an axis. Below 2 million
 # pairs that is no matter, and arrays of more than 16 million distances (128 MiB) are never made.
-PAIRS_FOR_A_TREE = 10_000_000
+PAIRS_FOR_A_TREE = 2_000_000
 STEPS_PER_PAIR = 4
 LARGEST_ARRAY = 2**24
 
@@ -117,14 +117,24 @@ def _skipping_shared(points: Points, surface: Surface) -> Distances:
 
 def nearest(surface: Surface, points: Points) -> Distances:
     """Distance in mm from each of these voxels to the nearest boundary voxel of a surface."""
-    pairs = points.shape[1] * surface.points.shape[1]
-    if pairs > PAIRS_FOR_A_TREE:
+    if points.shape[1] * surface.points.shape[1] > PAIRS_FOR_A_TREE:
         low = points.min(axis=1)
         shape = tuple(int(length) for length in points.max(axis=1) + 1 - low)
         steps, largest = _cost_along_axes(surface.edge.shape, shape)
-        if steps < STEPS_PER_PAIR * pairs and largest <= LARGEST_ARRAY:
+        if largest <= LARGEST_ARRAY and steps < STEPS_PER_PAIR * _pairs_in_a_tree(surface, points):
             return np.asarray(_along_axes(surface, low, shape)[tuple(points - low[:, None])])
     return surface.nearest(points)
+
+
+def _pairs_in_a_tree(surface: Surface, points: Points) -> float:
+    """How many pairs a tree would compare, about, by what it finds for some of the points.
+
+    The cells of a tree reach into empty space: it looks into those of a wall within the distance d of the wall's
+    nearest place, some 4 d² voxels (measured on spheres and boxes: 5000 of 9000 from a sphere's centre).
+    """
+    some = points[:, :: -(-points.shape[1] // 64)]
+    reach = surface.nearest(some) / min(surface.spacing)
+    return float(np.minimum(4 * reach**2, surface.points.shape[1]).mean() * points.shape[1])
 
 
 def _cost_along_axes(edge: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
