@@ -3,19 +3,20 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import zipfile
 
 import pytest
 import torch
 
 from pytest_segrobust.errors import ModelError
-from pytest_segrobust.models.screening import _is_plain_shape, screen_exported_program, screen_torchscript
-
-
-class Saves(torch.nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        torch.save(x, "trace")
-        return x
+from pytest_segrobust.models.programs import open_torchscript
+from pytest_segrobust.models.screening import (
+    _is_plain_shape,
+    screen_exported_program,
+    screen_script_graph,
+    screen_torchscript,
+)
 
 
 @pytest.fixture(scope="module")
@@ -199,19 +200,72 @@ def test_other_expressions_are_not(text):
     assert not _is_plain_shape(text)
 
 
-def test_torchscript_that_writes_files_is_refused(tmp_path):
-    torch.jit.script(Saves()).save(str(tmp_path / "a.pt"))
-    with pytest.raises(ModelError, match=r"refused: .*torch\.save"):
-        screen_torchscript(tmp_path / "a.pt")
+@pytest.fixture
+def script(tmp_path, small):
+    """A TorchScript file whose forward has another first line."""
+
+    def change(line):
+        torch.jit.script(small()).save(str(tmp_path / "honest.pt"))
+        source = torch._C.PyTorchFileReader(str(tmp_path / "honest.pt"))
+        with zipfile.ZipFile(tmp_path / "a.pt", "w") as target:
+            for name in source.get_all_records():
+                content = source.get_record(name)
+                if b"class Small(" in content:
+                    content, count = re.subn(rb"(def forward\(self[^)]*\) -> Tensor:\n)", rb"\1    LINE\n", content)
+                    assert count == 1
+                    content = content.replace(b"LINE", line.encode())
+                target.writestr(f"a/{name}", content)
+        return tmp_path / "a.pt"
+
+    return change
 
 
-def test_torchscript_that_calls_an_unknown_library_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
-        archive.writestr("a/code/__torch__.py", "  x = ops.mylib.run(x)\n")
-    with pytest.raises(ModelError, match=r"refused: .*ops\.mylib"):
-        screen_torchscript(tmp_path / "a.pt")
+def test_torchscript_that_writes_files_is_refused_which_torch_would_run(script, hostile):
+    path = script(f'torch.save(x, "{hostile.trace}")')
+    with pytest.raises(ModelError, match=r"refused: .*save"):
+        open_torchscript(path, torch.device("cpu"))
+    assert not hostile.ran
+    torch.jit.load(path)(torch.zeros(1, 1, 4, 4))
+    assert hostile.ran, "the file was not hostile at all"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'torch . save(x, "trace")',
+        'ops.aten.save(x, "trace")',
+        'y = torch.from_file("trace", True, 4)',
+        "y = __torch__.torch.classes.other.Thing()",
+        "x = self.__setstate__(x)",
+    ],
+)
+def test_torchscript_that_names_files_or_loads_itself_is_refused(script, line):
+    with pytest.raises(ModelError, match="refused: "):
+        screen_torchscript(script(line))
+
+
+def test_an_operator_of_an_unknown_library_is_refused_in_the_graph(tmp_path):
+    class Graph:
+        def __init__(self, *nodes):
+            self.inlined_graph = self
+            self.inside = nodes
+
+        def nodes(self):
+            return self.inside
+
+    class Node:
+        def __init__(self, kind, *blocks):
+            self.kind, self.blocks = (lambda: kind), (lambda: blocks)
+
+        def attributeNames(self):  # noqa: N802
+            return []
+
+    screen_script_graph(tmp_path, Graph(Node("aten::relu"), Node("prim::If", Graph(Node("aten::add")))))
+    for kind in ("mylib::run", "aten::save", "aten::from_file"):
+        with pytest.raises(ModelError, match=f"refused: .*{kind}"):
+            screen_script_graph(tmp_path, Graph(Node("prim::If", Graph(Node(kind)))))
 
 
 def test_an_honest_torchscript_passes(tmp_path, small):
     torch.jit.script(small()).save(str(tmp_path / "a.pt"))
-    screen_torchscript(tmp_path / "a.pt")
+    open_torchscript(tmp_path / "a.pt", torch.device("cpu"))

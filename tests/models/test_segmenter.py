@@ -193,6 +193,10 @@ def spoil(how):
             return scores[:, :2]
         if ill.any() and how == "axes":
             return scores.mean((-1, -2))
+        if ill.any() and how == "scalar":
+            return scores.mean()
+        if ill.any() and how == "batch":
+            return torch.cat([scores, scores])
         scores = scores.clone()
         scores[ill, 1, 0, :2] = {"nan": torch.nan, "inf": torch.inf}.get(how, 0)
         return scores
@@ -209,6 +213,8 @@ def spoil(how):
         ("shape", "shape (3, 10, 9) instead of (3, 10, 10)"),
         ("channels", "shape (2, 10, 10) instead of (3, 10, 10)"),
         ("axes", "shape (3,) instead of (3, 10, 10)"),
+        ("scalar", "shape () instead of (1, 3, 10, 10)"),
+        ("batch", "shape (2, 3, 10, 10) instead of (1, 3, 10, 10)"),
     ],
 )
 @pytest.mark.parametrize("ill", [[0], [2], [1, 3], [4]])
@@ -248,6 +254,33 @@ def test_nan_of_one_member_fails_an_ensemble(segmenter, steps):
     picture[0, 0, 0] = 100
     (prediction,) = segmenter(steps, Wrapped(steps, spoil("nan"))).predict([picture], [FLAT])
     assert prediction.failure == "NaN in 2 % of voxels"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_misshapen_output_of_one_member_fails_an_ensemble_whichever_member_it_is(segmenter, steps, order):
+    ready = segmenter(*[steps, Wrapped(steps, spoil("shape"))][::order])
+    picture = image(10, 10)
+    assert ready.predict([picture], [FLAT])[0].failure is None
+    picture[0, 0, 0] = 100
+    (prediction,) = ready.predict([picture], [FLAT])
+    assert prediction.failure == "shape (3, 10, 9) instead of (3, 10, 10)"
+
+
+def test_a_misshapen_window_fails_the_image_by_that_name(segmenter, steps):
+    picture = image(20, 20)
+    picture[0, 0, 0] = 100
+    (prediction,) = segmenter(Wrapped(steps, spoil("shape")), window=[8, 8], batch_size=1).predict([picture], [FLAT])
+    assert prediction.failure is not None
+    assert prediction.failure.startswith("shape ")
+
+
+def test_a_first_output_of_nan_does_not_excuse_the_next_from_being_probabilities(segmenter, steps):
+    ready = segmenter(Wrapped(steps, spoil("nan")), outputs="probabilities")
+    picture = image(10, 10)
+    picture[0, 0, 0] = 100
+    assert ready.predict([picture], [FLAT])[0].failure is not None
+    with pytest.raises(ModelError, match='set outputs = "logits"'):
+        ready.predict([image(10, 10)], [FLAT])
 
 
 def test_an_image_of_nan_is_a_failure(segmenter, steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import torch
 
 from pytest_segrobust.errors import ModelError
 from pytest_segrobust.models.crash import SOLID
-from pytest_segrobust.models.outputs import channels_needed, tensor_of, votes
+from pytest_segrobust.models.outputs import Misshapen, channels_needed, tensor_of, votes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ class Networks:
         self.seconds = 0.0
         self.warnings: list[str] = []
         self._channels: dict[int, int] = {}  # of each member's output, once it is known
+        self._ranged: set[int] = set()  # members of whose values something is known
         self._fixed_batch = [
             member.input_shape[0] if member.input_shape is not None and len(member.input_shape) else None
             for member in self.members
@@ -48,24 +50,21 @@ class Networks:
         """Whether `scores` are probabilities or votes (else the one network's logits)."""
         return len(self.members) > 1 or self.settings.outputs != "logits"
 
-    def expected_channels(self) -> int | None:
-        """The channels that scores should have, None before the first output."""
-        return self._channels.get(0)
-
     def scores(self, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int) -> torch.Tensor:
         """Scores (N, channels, *spatial) of a batch (N, channels, *spatial) that is at least as large as the window.
 
         Logits of a single network stay logits; an ensemble gives the mean of its members' probabilities; label maps
-        become votes. What a network returns in another shape comes back in that shape, for the caller to judge.
-        Whatever the network raises passes through. Raises ModelError where an output cannot fit the settings.
+        become votes. Whatever a network raises passes through.
+
+        Raises:
+            ModelError: an output cannot fit the settings, whatever the image.
+            Misshapen: an output has another shape than its batch asks for.
         """
         total: torch.Tensor | None = None
         for place in range(len(self.members)):
             scores = self._scores_of(place, batch, window, windows_at_once)
             if len(self.members) > 1 and self.settings.outputs == "logits":
                 scores = scores.softmax(1) if self.settings.activation == "softmax" else scores.sigmoid()
-            if total is not None and total.shape != scores.shape:
-                return scores  # misshapen: judged as this member's failure
             total = scores if total is None else total + scores
         assert total is not None
         return total if len(self.members) == 1 else total / len(self.members)
@@ -103,24 +102,29 @@ class Networks:
         finally:
             self.seconds += self._now() - started
             self.passes += count
-        if fixed is not None and len(output) == fixed:
+        if fixed is not None and output.ndim and len(output) == fixed:
             output = output[:count]
         if output.dtype in (torch.float16, torch.bfloat16):
             output = output.float()
         if self.settings.outputs == "labels":
-            return self._voted(place, output, batch.ndim)
-        if place not in self._channels and output.ndim == batch.ndim:
+            output = self._voted(place, output, batch)
+        elif place not in self._channels and output.ndim == batch.ndim:
             if len(output) == count:
                 self._settle(place, output)
             elif batch.ndim == 4 and _is_solid(self.members[place].network):  # torch took the batch for one volume
                 raise ModelError(f"{self._name(place)}: {SOLID}")
+        expected = (count, self._channels.get(place), *batch.shape[2:])
+        if tuple(output.shape) != expected:
+            raise Misshapen(tuple(output.shape), expected)
+        if place not in self._ranged and self.settings.outputs != "labels":
+            self._judge_range(place, output)
         return output
 
-    def _voted(self, place: int, output: torch.Tensor, dimensions: int) -> torch.Tensor:
-        if output.ndim == dimensions and output.shape[1] == 1:
-            output = output[:, 0]
+    def _voted(self, place: int, output: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+        """A label map as votes; what is none comes back as it is."""
+        with_channels = output.ndim == batch.ndim
         if place not in self._channels:
-            if output.ndim == dimensions and output.shape[1] > 1:
+            if with_channels and output.shape[1] > 1:
                 raise ModelError(
                     f'outputs = "labels", but {self._name(place)} returned {output.shape[1]} channels: '
                     'set outputs = "logits" or "probabilities"'
@@ -129,7 +133,9 @@ class Networks:
                 raise ModelError(
                     f'outputs = "labels", but {self._name(place)} returned fractions: check outputs in [model]'
                 )
-        if output.ndim != dimensions - 1:
+        if with_channels and output.shape[1] == 1:
+            output = output[:, 0]
+        if output.ndim != batch.ndim - 1:
             return output
         scores = votes(output, channels_needed(self.settings))
         self._channels.setdefault(place, scores.shape[1])
@@ -138,8 +144,8 @@ class Networks:
     def _settle(self, place: int, output: torch.Tensor) -> None:
         """Compare a network's first output with the settings: later it is a case's failure, now the set-up's fault."""
         channels, needed = output.shape[1], channels_needed(self.settings)
-        name, softmax = self._name(place), self.settings.activation == "softmax"
-        if softmax and channels == 1:
+        name = self._name(place)
+        if self.settings.activation == "softmax" and channels == 1:
             raise ModelError(f'{name} returned 1 channel, which softmax cannot decide: set activation = "sigmoid"')
         if channels < needed:
             raise ModelError(
@@ -151,17 +157,26 @@ class Networks:
         first = self._channels.get(0)
         if first is not None and first != channels:
             raise ModelError(f"{name} returned {channels} channels and the ensemble's first network {first}")
+        self._channels[place] = channels
+
+    def _judge_range(self, place: int, output: torch.Tensor) -> None:
+        """Compare the values of a network's first finite output with what [model] outputs says they are."""
         low, high = (float(bound) for bound in torch.aminmax(output))
-        within = low >= -1e-3 and high <= 1 + 1e-3
-        if self.settings.outputs == "probabilities" and (low < -1e-3 or high > 1 + 1e-3):
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return  # a failure of this case, which says nothing about the settings
+        self._ranged.add(place)
+        like_probabilities = low >= -1e-3 and high <= 1 + 1e-3
+        if self.settings.outputs == "probabilities" and not like_probabilities:
             raise ModelError(
-                f'outputs = "probabilities", but {name} returned values from {low:.3g} to {high:.3g}: '
+                f'outputs = "probabilities", but {self._name(place)} returned values from {low:.3g} to {high:.3g}: '
                 'set outputs = "logits"'
             )
-        sums_to_one = not softmax or bool((output.sum(1) - 1).abs().max() < 1e-3)
-        if self.settings.outputs == "logits" and within and high > low and sums_to_one:
-            self.warnings.append(f"{name} seems to return probabilities, read as logits: check outputs in [model]")
-        self._channels[place] = channels
+        if self.settings.activation == "softmax":
+            like_probabilities = like_probabilities and bool((output.sum(1) - 1).abs().max() < 1e-3)
+        if self.settings.outputs == "logits" and like_probabilities and high > low:
+            self.warnings.append(
+                f"{self._name(place)} seems to return probabilities, read as logits: check outputs in [model]"
+            )
 
     def _name(self, place: int) -> str:
         return self.members[place].path

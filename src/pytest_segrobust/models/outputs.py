@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 KEYS = ("logits", "out", "pred")
 
 
+class Misshapen(Exception):  # noqa: N818 - it is a finding about one case, not an error for the user
+    """An output on another grid than its image, or with other channels than the first; its text is the failure."""
+
+    def __init__(self, got: tuple[int, ...], expected: tuple[int | None, ...]) -> None:
+        alike = len(got) > 1 and got[0] == expected[0]  # then only what belongs to one image is said
+        wanted = ", ".join("channels" if length is None else str(length) for length in expected[1 if alike else 0 :])
+        super().__init__(f"shape {got[1:] if alike else got} instead of ({wanted})")
+
+
 def tensor_of(output: Any) -> torch.Tensor:
     """The tensor that counts: of a dictionary "logits", "out" or "pred" (or its only entry), of a tuple the first.
 

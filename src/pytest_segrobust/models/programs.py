@@ -10,7 +10,7 @@ import torch
 
 from pytest_segrobust.errors import ModelError
 from pytest_segrobust.models.crash import first_line
-from pytest_segrobust.models.screening import screen_exported_program, screen_torchscript
+from pytest_segrobust.models.screening import screen_exported_program, screen_script_graph, screen_torchscript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +25,12 @@ def open_torchscript(path: Path, device: torch.device) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch announces TorchScript's end at every load
-            network: torch.nn.Module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
-            return network.eval()
+            network = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise ModelError(f"{path} cannot be opened as TorchScript ({first_line(error)})") from error
+    screen_script_graph(path, network)
+    opened: torch.nn.Module = network.eval()
+    return opened
 
 
 def open_exported_program(path: Path, device: torch.device) -> tuple[torch.nn.Module, Shape]:

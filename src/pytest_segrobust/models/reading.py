@@ -10,7 +10,7 @@ import torch
 
 from pytest_segrobust.errors import ModelError, SegrobustError
 from pytest_segrobust.models.crash import crash, first_line, has_poisoned_device, is_out_of_memory, setup_fault
-from pytest_segrobust.models.outputs import channels_of, fault_of, masks_of, not_finite
+from pytest_segrobust.models.outputs import Misshapen, channels_of, fault_of, masks_of, not_finite
 from pytest_segrobust.models.padding import stacked
 from pytest_segrobust.models.prediction import Prediction
 
@@ -99,19 +99,16 @@ class Reader:
             scores = self.networks.scores(batch, self.window, size)
         except SegrobustError:
             raise
+        except Misshapen as error:
+            failure = str(error)
         except Exception as error:
             self._raise_what_is_no_case(error, batch.ndim)
-            if len(batch) == 1:
-                return [Reading(failure=crash(error))]
-            return self._one_by_one(batch, boxes, size, keep=keep)
-        if fault := self._misshape(scores, batch):
-            if len(batch) == 1:
-                return [Reading(failure=fault)]
-            return self._one_by_one(batch, boxes, size, keep=keep)
-        return [self._reading(scores[i][(slice(None), *box)], keep=keep) for i, box in enumerate(boxes)]
-
-    def _one_by_one(self, batch: torch.Tensor, boxes: list[Box], size: int, *, keep: bool) -> list[Reading]:
-        """Readings of a batch that failed as a whole: which of its images does it lie with?"""
+            failure = crash(error)
+        else:
+            return [self._reading(scores[i][(slice(None), *box)], keep=keep) for i, box in enumerate(boxes)]
+        if len(batch) == 1:
+            return [Reading(failure=failure)]
+        # one of the images may have spoilt it for all: with which does it lie?
         return [self._batch(batch[i : i + 1], [box], size, keep=keep)[0] for i, box in enumerate(boxes)]
 
     def _raise_what_is_no_case(self, error: Exception, axes: int) -> None:
@@ -124,15 +121,6 @@ class Reader:
             ) from error
         if not self.networks.settled and (fault := setup_fault(error, axes)) is not None:
             raise ModelError(f"{self.networks.members[0].path}: {fault}") from error
-
-    def _misshape(self, scores: torch.Tensor, batch: torch.Tensor) -> str | None:
-        """The words for an output that lies on another grid than its image, or has other channels than the first."""
-        expected = (self.networks.expected_channels(), *batch.shape[2:])
-        if len(scores) == len(batch) and tuple(scores.shape[1:]) == expected:
-            return None
-        got = tuple(scores.shape[1:]) if len(scores) == len(batch) else tuple(scores.shape)
-        wanted = ", ".join("channels" if length is None else str(length) for length in expected)
-        return f"shape {got} instead of ({wanted})"
 
     def _reading(self, scores: torch.Tensor, *, keep: bool) -> Reading:
         nan, infinite = not_finite(scores)

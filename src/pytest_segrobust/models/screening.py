@@ -2,10 +2,12 @@
 
 `torch.export.load` unpickles without `weights_only`, loads shared libraries, evaluates shape expressions and compiles
 names into source code; TorchScript may call operators that write files. What is not on the lists here is refused.
+The archives are read by torch's own reader, so that nothing can look different to torch than it did here.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_segrobust.errors import ModelError
+from pytest_segrobust.models.crash import first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ENTRIES = re.compile(
@@ -43,27 +46,29 @@ SHAPE_TEXT = """
 SHAPE_WORDS = frozenset(SHAPE_TEXT.split())
 GUARDED_SIZE = re.compile(r"L(\['\w+'\]|\[\d+\])+\.((size|stride)\(\)\[\d+\]|storage_offset\(\))")
 SHAPE_TOKEN = re.compile(r"\s+|\d+(\.\d+)?|'[A-Za-z_]\w*'|[A-Za-z_]\w*|[-+*/%(),<>=!&|~]")
-SCRIPT_NAMESPACE = re.compile(r"\bops\.(\w+)\.")
-SCRIPT_CLASSES = re.compile(r"\btorch\.classes\.(\w+)|__torch__\.torch\.classes\.(\w+)")
 SCRIPT_OPERATORS = frozenset(("aten", "prim", "prims", "quantized", "torchvision", "mkldnn", "mkldnn_prepacked"))
+SCRIPT_DANGERS = re.compile(r"\b(save|from_file|__setstate__)\b|\bclasses\s*\.\s*(?!quantized\b)\w+")
 
 
 def screen_torchscript(path: Path) -> None:
-    """Raise ModelError if the program may touch files or calls operators of libraries that are not known."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not re.search(r"(^|/)code/.*\.py$", name):
-                continue
-            code = archive.read(name).decode("utf-8", "replace")
-            found = re.search(r"\b(?:torch|ops\.aten)\.(save|from_file|load)\b", code)
+    """Raise ModelError if opening the program would run code of its own (`__setstate__`) or it names file operators."""
+    for name, content in _records(path):
+        if name.lower().startswith("code/") and name.lower().endswith(".py"):
+            found = SCRIPT_DANGERS.search(content().decode("utf-8", "replace"))
             if found:
                 raise _refusal(path, found[0])
-            for library in SCRIPT_NAMESPACE.findall(code):
-                if library not in SCRIPT_OPERATORS:
-                    raise _refusal(path, f"ops.{library}")
-            for pair in SCRIPT_CLASSES.findall(code):
-                if "quantized" not in pair:
-                    raise _refusal(path, f"torch.classes.{pair[0] or pair[1]}")
+
+
+def screen_script_graph(path: Path, network: torch.jit.ScriptModule) -> None:
+    """Raise ModelError if the opened program's forward would call anything but tensor operators."""
+    graphs: list[Any] = [network.inlined_graph]  # and the blocks and graphs inside
+    while graphs:
+        for node in graphs.pop().nodes():
+            library, _, operator = node.kind().partition("::")
+            if library not in SCRIPT_OPERATORS or FILE_OPERATORS.search(operator):
+                raise _refusal(path, node.kind())
+            graphs += node.blocks()
+            graphs += [node.g(name) for name in node.attributeNames() if node.kindOf(name) == "g"]
 
 
 def screen_exported_program(path: Path) -> None:
@@ -72,24 +77,30 @@ def screen_exported_program(path: Path) -> None:
     Files of torch < 2.8 have another layout, which is refused with that reason.
     """
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if "serialized_exported_program.json" in names:
+        if "serialized_exported_program.json" in archive.namelist():
             raise ModelError(f"{path} was exported by torch < 2.8: export it again, with torch.export.save")
-        if len(set(names)) != len(names) or archive.comment:  # two readers could see two different archives
-            raise _refusal(path, "an archive with doubled names")
-        roots = {name.partition("/")[0] for name in names}
-        if len(roots) != 1:
-            raise _refusal(path, "an archive of several folders")
-        for name in names:
-            inner = name.partition("/")[2]
-            if ENTRIES.fullmatch(inner) is None:
-                raise _refusal(path, inner)
-            if inner.endswith("_config.json"):
-                _screen_payload(path, json.loads(archive.read(name)))
-            elif inner.endswith(".json"):
-                _screen_graph(path, json.loads(archive.read(name)))
-            elif inner.endswith(".pt"):
-                _screen_pickle(path, inner, archive.read(name))
+    for name, content in _records(path):
+        if ENTRIES.fullmatch(name) is None:
+            raise _refusal(path, name)
+        if name.endswith("_config.json"):
+            _screen_payload(path, json.loads(content()))
+        elif name.endswith(".json"):
+            _screen_graph(path, json.loads(content()))
+        elif name.endswith(".pt"):
+            _screen_pickle(path, name, content())
+
+
+def _records(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Names and contents of the archive; a name that occurs twice is refused."""
+    try:
+        reader = torch._C.PyTorchFileReader(str(path))  # noqa: SLF001 - the reader that torch.jit and torch.export use
+        names = reader.get_all_records()
+    except RuntimeError as error:
+        raise ModelError(f"{path} is cut off or damaged ({first_line(error)}): copy it again") from error
+    if len({name.lower() for name in names}) != len(names):  # the reader ignores case
+        raise _refusal(path, "an archive with doubled names")
+    for name in names:
+        yield name, functools.partial(reader.get_record, name)
 
 
 def _screen_payload(path: Path, config: Any) -> None:
@@ -112,13 +123,9 @@ def _screen_pickle(path: Path, inner: str, content: bytes) -> None:
 
 def _screen_graph(path: Path, graph: Any) -> None:
     """Refuse every string that is not plain: torch writes names into source code, which it then runs."""
-    for entry in _dictionaries(graph):
-        for key, value in entry.items():
-            if PLAIN.fullmatch(key) is None:
-                raise _refusal(path, f"the name {key[:60]!r}")
-            for text in value if isinstance(value, list) else [value]:
-                if isinstance(text, str) and not _is_harmless(key, text):
-                    raise _refusal(path, f"{key} {text[:60]!r}")
+    for key, text in _texts("", graph):
+        if not _is_harmless(key, text):
+            raise _refusal(path, f"{key} {text[:60]!r}".strip())
 
 
 def _is_harmless(key: str, text: str) -> bool:
@@ -151,18 +158,30 @@ def _is_plain_shape(text: str) -> bool:
 
 
 def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    """Every dictionary of a JSON document, but for what is said about nodes for people to read."""
+    """Every dictionary of a JSON document."""
     if isinstance(value, dict):
         yield value
-        for key, inner in value.items():
-            if key != "metadata" or not _is_readable_text(inner):
-                yield from _dictionaries(inner)
-    elif isinstance(value, list):
-        for inner in value:
+    if isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
             yield from _dictionaries(inner)
 
 
-def _is_readable_text(metadata: Any) -> bool:
+def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every string of a JSON document with the key it stands under, keys too, but not what describes a node."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(key, inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield "name", name
+            if name != "metadata" or not _is_description(inner):
+                yield from _texts(name, inner)
+
+
+def _is_description(metadata: Any) -> bool:
+    """Whether this is a node's metadata, which torch keeps as text and never runs."""
     return isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values())
 
 
