@@ -129,7 +129,7 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
         "estimate": words.estimate(result),
         "interval": words.interval(result),
         "limit": words.limit(result),
-        "facts": _facts(result),
+        "facts": [(name, _UNIT.sub("\u00a0", text)) for name, text in _facts(result)],
         "structures": _structures(result),
         "curve": degradation_curve(result, prefix=f"{prefix}-curve"),
         "curve_rows": _curve_rows(result),
