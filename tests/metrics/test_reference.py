@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.metrics.reference import prepare_reference
+from pytest_segrobust.metrics.scoring import score
 
 
 def mask() -> np.ndarray:
@@ -36,6 +37,16 @@ def test_surface_and_field_are_made_once() -> None:
     prepared = prepare_reference(mask(), (1, 1, 1))
     assert prepared.surface is prepared.surface
     assert prepared.field is prepared.field
+
+
+def test_a_reference_for_one_prediction_scores_the_same_without_a_field() -> None:
+    once, often = (prepare_reference(mask(), (0.7, 1.0, 2.5), reused=reused) for reused in (False, True))
+    prediction = np.roll(mask(), (2, 3, 1), (0, 1, 2)) | (np.random.default_rng(0).random(mask().shape) < 0.01)
+    assert once.field is None
+    assert often.field is not None
+    assert score(prediction, once, tolerances=(1, 3)).values == pytest.approx(
+        score(prediction, often, tolerances=(1, 3)).values, rel=1e-12
+    )
 
 
 def test_an_empty_reference_is_prepared_too_but_has_no_surface() -> None:

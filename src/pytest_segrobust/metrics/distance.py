@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from .overlap import Mask
     from .surface import Box, Distances, Points, Surface
 
-# A distance field of at most this many voxels (4 MiB) lies around a reference; further out a tree answers.
-FIELD_VOXELS = 2**19
+# A distance field of at most this many voxels (512 KiB, as hundreds of references are kept) lies around a reference;
+# further out a tree answers.
+FIELD_VOXELS = 2**16
 # A tree may come to compare all pairs, each at about four times the price of one step along an axis. Below 2 million
 # pairs that is no matter, and arrays of more than 16 million distances (128 MiB) are never made.
 PAIRS_FOR_A_TREE = 2_000_000

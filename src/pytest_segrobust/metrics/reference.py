@@ -33,6 +33,7 @@ class Reference:
     voxels: int
     box: Box
     mask: Mask
+    reused: bool = True  # for many predictions: only then does a distance field pay
 
     @property
     def diagonal_mm(self) -> float:
@@ -53,12 +54,14 @@ class Reference:
 
     @cached_property
     def field(self) -> DistanceField | None:
-        """Distances to the surface, around it."""
-        return distance_field(self.surface, self.shape)
+        """Distances to the surface, around it, where it is reused."""
+        return distance_field(self.surface, self.shape) if self.reused else None
 
 
-def prepare_reference(mask: Mask, spacing: Sequence[float]) -> Reference:
+def prepare_reference(mask: Mask, spacing: Sequence[float], *, reused: bool = True) -> Reference:
     """A reference mask, bool (*spatial), with its spacing in mm per axis, ready for scoring.
+
+    `reused=False` is cheaper for a reference that only one prediction is scored against (a label that moved along).
 
     Raises ValueError where the mask is not bool, or the spacing is not one positive number per axis.
     """
@@ -68,4 +71,4 @@ def prepare_reference(mask: Mask, spacing: Sequence[float]) -> Reference:
         raise ValueError(f"spacing {steps} must be {mask.ndim} positive numbers, one per axis of the reference")
     box = bounding_box(mask) or (slice(0, 0),) * mask.ndim
     crop = mask[box].copy()
-    return Reference(mask.shape, steps, int(np.count_nonzero(crop)), box, crop)
+    return Reference(mask.shape, steps, int(np.count_nonzero(crop)), box, crop, reused)
