@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from .space import STEPS, Discrete, Position, Space
 
 BITS = 10  # 0..1023: the 23 numbers beyond the grid stand for its ends, their neighbours, and the middle
@@ -17,6 +19,15 @@ def drawn(space: Space, count: int, *, seed: int) -> list[Position]:
     if count <= 0 or not space.free:
         return []
     import hypothesis
+
+    if not hypothesis.currently_in_test_context():
+        return _drawn(space, count, seed)
+    with ThreadPoolExecutor(1) as outside:  # hypothesis refuses a search within a search; a thread of its own is none
+        return outside.submit(_drawn, space, count, seed).result()
+
+
+def _drawn(space: Space, count: int, seed: int) -> list[Position]:
+    import hypothesis
     from hypothesis import strategies as st
 
     number = st.tuples(*[st.booleans()] * BITS).map(lambda bits: sum(1 << i for i, bit in enumerate(bits) if bit))
@@ -26,18 +37,20 @@ def drawn(space: Space, count: int, *, seed: int) -> list[Position]:
         if len(found) < count:
             found[_placed(space, numbers)] = None
 
+    # All that a user's profile, or the one that hypothesis takes in CI, could change.
     settings = hypothesis.settings(
         max_examples=4 * count,  # small spaces repeat themselves
         deadline=None,
         database=None,
         print_blob=False,
         report_multiple_bugs=False,
+        verbosity=hypothesis.Verbosity.quiet,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
         derandomize=False,
+        backend="hypothesis",
     )
-    propose = hypothesis.given(st.tuples(*[number] * len(space.free)))(note)
-    settings(hypothesis.seed(seed)(propose))()
+    settings(hypothesis.seed(seed)(hypothesis.given(st.tuples(*[number] * len(space.free)))(note)))()
     return list(found)
 
 

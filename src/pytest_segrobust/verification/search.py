@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from .draws import drawn
 from .gaussian_process import most_promising
 from .space import STEPS, Discrete, Position, Space
 
-BATCH = 4  # points per call after the first: three by expected improvement, one of the even spread
+EVEN = 4  # one point in so many is of the even spread: keeps a narrow peak from being ruled out by a smooth model
 
 Badness = Callable[[Sequence[Point]], "list[dict[str, float]]"]
 
@@ -59,11 +60,11 @@ def search(
     _try(space, badness, planned[:budget], trials, budget)
 
     rng = np.random.default_rng(seed)
-    while space.free and len(trials) < budget:
-        before = len(trials)
-        _try(space, badness, _next(space, list(trials.values()), spread, rng), trials, budget)
-        if len(trials) == before:
-            break  # a small space of words: everything has been tried
+    for _ in range(4 * budget if space.free else 0):  # two positions may be one point, so some rounds add nothing
+        position = _next(space, list(trials.values()), spread, rng) if len(trials) < budget else None
+        if position is None:
+            break  # the budget is spent, or a small space of words has been tried whole
+        _try(space, badness, [position], trials, budget)
     return list(trials.values())
 
 
@@ -81,29 +82,23 @@ def _try(
         trials[point] = Trial(position, point, values)
 
 
-def _next(space: Space, trials: list[Trial], spread: Iterator[Position], rng: np.random.Generator) -> list[Position]:
-    """The next batch. A point chosen in it counts as tried at its expected worst, so that the next one lies elsewhere."""
+def _next(space: Space, trials: list[Trial], spread: Iterator[Position], rng: np.random.Generator) -> Position | None:
+    """The next position to try, one by one: proposing several at once finds less with the same number of evaluations."""
     tried = {trial.position for trial in trials}
-    even = next((p for p in (next(spread) for _ in range(200)) if p not in tried), None)
+    if len(trials) % EVEN == 0:
+        return next((position for position in itertools.islice(spread, 200) if position not in tried), None)
     positions = [trial.position for trial in trials]
-    values = [trial.worst for trial in trials]
-    best = trials[int(np.argmax(values))].position
-    batch: list[Position] = []
-    for _ in range(BATCH - 1):
-        candidates = [p for p in _candidates(space, best, rng) if p not in tried]
-        if not candidates:
-            break
-        index = most_promising(space.embedded(positions), np.array(values), space.embedded(candidates))
-        chosen = candidates[index]
-        batch.append(chosen)
-        tried.add(chosen)
-        positions.append(chosen)
-        values.append(float(np.mean(values)))  # a modest guess: the neighbourhood is no longer unknown
-    return batch if even is None else [*batch, even]  # one in four even: keeps a narrow peak from being ruled out
+    badness = np.array([trial.worst for trial in trials])
+    candidates = _candidates(space, positions[int(badness.argmax())], rng)
+    untried = candidates[[tuple(row) not in tried for row in candidates.tolist()]]
+    if not len(untried):
+        return None
+    chosen: Position = tuple(untried[most_promising(space.embedded(positions), badness, space.embedded(untried))].tolist())
+    return chosen
 
 
-def _candidates(space: Space, best: Position, rng: np.random.Generator) -> list[Position]:
-    """Grid positions all over the space, and some around the best one."""
+def _candidates(space: Space, best: Position, rng: np.random.Generator) -> np.ndarray:
+    """Different grid positions all over the space, and some around the best one; a row each."""
     anywhere = rng.random((1500, len(space.free)))
     around = np.empty((500, len(space.free)))
     for column, i in enumerate(space.free):
@@ -113,4 +108,4 @@ def _candidates(space: Space, best: Position, rng: np.random.Generator) -> list[
             around[:, column] = (index + 0.5) / len(axis.words)
         else:
             around[:, column] = np.clip(best[i] / STEPS + 0.05 * rng.standard_normal(500), 0, 1)
-    return list(dict.fromkeys(space.snapped(cube) for cube in np.vstack([anywhere, around])))
+    return np.unique(space.snapped(np.vstack([anywhere, around])), axis=0)

@@ -16,7 +16,7 @@ from pytest_segrobust.perturbations.point import Point, Value, rounded
 from pytest_segrobust.requirements.requirement import Options, Requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 STEPS = 1000  # of the grid on each axis: points repeat, so they are cached, and their texts stay short
 
@@ -230,19 +230,20 @@ class Space:
         cube = np.random.default_rng(seed).random(dimensions)
         while True:
             cube = (cube + stride) % 1
-            yield self.snapped(cube)
+            yield tuple(self.snapped(cube[None])[0].tolist())
 
-    def snapped(self, cube: np.ndarray) -> Position:
-        """The grid position nearest to coordinates of the unit cube, one for each free axis."""
-        place = dict(zip(self.free, cube, strict=False))
-        return tuple(
-            min(float(int(place.get(i, 0) * len(axis.words))), len(axis.words) - 1.0)
-            if isinstance(axis, Discrete)
-            else float(np.rint(place.get(i, 0) * STEPS))
-            for i, axis in enumerate(self.axes)
-        )
+    def snapped(self, cube: np.ndarray) -> np.ndarray:
+        """The grid positions nearest to rows of the unit cube with one column for each free axis."""
+        positions = np.zeros((len(cube), len(self.axes)))
+        for column, i in enumerate(self.free):
+            axis = self.axes[i]
+            if isinstance(axis, Discrete):
+                positions[:, i] = np.minimum(np.floor(cube[:, column] * len(axis.words)), len(axis.words) - 1)
+            else:
+                positions[:, i] = np.rint(cube[:, column] * STEPS)
+        return positions
 
-    def embedded(self, positions: list[Position]) -> np.ndarray:
+    def embedded(self, positions: Sequence[Position] | np.ndarray) -> np.ndarray:
         """Positions as rows of the unit cube; a choice takes one column per word, so that words are equally far apart."""
         columns = []
         table = np.array(positions, float).reshape(len(positions), len(self.axes))
