@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import EvidenceError
+from .evidence.worst_cases import worst_first
 from .perturbations.point import CLEAN, Point
 from .run import Run, RunSettings
 
@@ -92,9 +93,7 @@ def _chosen(result: RequirementResult, evaluation: Evaluation, names: Sequence[s
     if unknown:
         raise EvidenceError(f"no case is called {unknown[0]}; there are {len(by_id)}, such as {next(iter(by_id))}")
     if not names:
-        sign = -1 if result.comparison in ("above", "at least") and result.unit != "%" else 1
-        ranked = sorted(result.cases, key=lambda c: (c.failure is not None, sign * (c.value or 0)), reverse=True)
-        names = list(dict.fromkeys(case.case for case in ranked))[:WORST]
+        names = [case.case for case in worst_first(result)][:WORST]
     return [by_id[name] for name in names]
 
 

@@ -124,7 +124,7 @@ class Run:
         """Keep what this process has spent so far: the forward passes are the price of a run."""
         if self.store is not None:
             self.store.add_cost(
-                process=os.environ.get("PYTEST_XDIST_WORKER", "main"),
+                process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')} {os.getpid()} {self.started:.3f}",
                 forward_passes=segmenter.forward_passes,
                 forward_seconds=segmenter.forward_seconds,
                 wall_seconds=time.perf_counter() - self.started,
@@ -147,7 +147,7 @@ class Run:
                 "patient": self.spec.data.patient,
             },
             device=str(segmenter.device),
-            environment=environment(),
+            environment=environment(self.settings.spec.parent),
             context=evaluation.context,
         )
 

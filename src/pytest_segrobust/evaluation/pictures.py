@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..evidence.worst_cases import worst_first
 from ..perturbations.point import CLEAN, Point
 
 if TYPE_CHECKING:
@@ -52,12 +53,7 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
 
 def _chosen(result: RequirementResult) -> list[tuple[CaseResult, str]]:
     """The worst cases by the requirement's own measure, failures first, and a control drawn by the result's id."""
-    sign = -1.0 if result.comparison in ("above", "at least") and result.unit != "%" else 1.0
-    if result.comparison == "within":
-        key = lambda case: (case.failure is not None, abs(case.value or 0.0), case.case)  # noqa: E731
-    else:
-        key = lambda case: (case.failure is not None, sign * (case.value or 0.0), case.case)  # noqa: E731
-    ordered = sorted(result.cases, key=key, reverse=True)
+    ordered = worst_first(result)
     worst = [(case, f"worst {rank + 1} of {len(ordered)}") for rank, case in enumerate(ordered[:WORST])]
     rest = ordered[WORST:]
     if rest:
