@@ -244,6 +244,18 @@ def test_torchscript_that_names_files_or_loads_itself_is_refused(script, line):
         screen_torchscript(script(line))
 
 
+class Saves(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:
+            torch.save(x, "trace")
+        return x
+
+
+def test_a_file_operator_is_found_in_a_branch_of_the_graph(tmp_path):
+    with pytest.raises(ModelError, match="refused: .*aten::save"):
+        screen_script_graph(tmp_path, torch.jit.script(Saves()))
+
+
 def test_an_operator_of_an_unknown_library_is_refused_in_the_graph(tmp_path):
     class Graph:
         def __init__(self, *nodes):
@@ -264,6 +276,16 @@ def test_an_operator_of_an_unknown_library_is_refused_in_the_graph(tmp_path):
     for kind in ("mylib::run", "aten::save", "aten::from_file"):
         with pytest.raises(ModelError, match=f"refused: .*{kind}"):
             screen_script_graph(tmp_path, Graph(Node("prim::If", Graph(Node(kind)))))
+
+
+def test_an_honest_torchscript_with_branches_and_loops_passes(tmp_path):
+    from monai.networks.nets import UNet
+
+    network = UNet(spatial_dims=3, in_channels=1, out_channels=2, channels=(2, 4, 4), strides=(2, 2), num_res_units=1)
+    torch.jit.script(network.eval()).save(str(tmp_path / "a.pt"))
+    opened = open_torchscript(tmp_path / "a.pt", torch.device("cpu"))
+    image = torch.randn(1, 1, 8, 8, 8)
+    torch.testing.assert_close(opened(image), network(image))
 
 
 def test_an_honest_torchscript_passes(tmp_path, small):

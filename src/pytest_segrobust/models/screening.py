@@ -41,7 +41,7 @@ SHAPE_TEXT = """
     CeilToInt FloorToInt LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt RoundToInt
     RoundDecimal ToFloat Identity IsNonOverlappingAndDenseIndicator Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan
     StrictGreaterThan LessThan GreaterThan And Or Not floor ceiling sqrt oo int_oo True False true false positive
-    nonnegative integer real nonzero evaluate precision and or not
+    nonnegative integer real nonzero evaluate precision and or not max min abs
 """
 SHAPE_WORDS = frozenset(SHAPE_TEXT.split())
 GUARDED_SIZE = re.compile(r"L(\['\w+'\]|\[\d+\])+\.((size|stride)\(\)\[\d+\]|storage_offset\(\))")
@@ -61,9 +61,9 @@ def screen_torchscript(path: Path) -> None:
 
 def screen_script_graph(path: Path, network: torch.jit.ScriptModule) -> None:
     """Raise ModelError if the opened program's forward would call anything but tensor operators."""
-    graphs: list[Any] = [network.inlined_graph]  # and the blocks and graphs inside
-    while graphs:
-        for node in graphs.pop().nodes():
+    graphs: list[Any] = [network.inlined_graph]
+    for graph in graphs:  # grows as it goes; kept whole, for a graph's nodes die with it
+        for node in graph.nodes():
             library, _, operator = node.kind().partition("::")
             if library not in SCRIPT_OPERATORS or FILE_OPERATORS.search(operator):
                 raise _refusal(path, node.kind())
