@@ -252,7 +252,7 @@ class Saves(torch.nn.Module):
 
 
 def test_a_file_operator_is_found_in_a_branch_of_the_graph(tmp_path):
-    with pytest.raises(ModelError, match="refused: .*aten::save"):
+    with pytest.raises(ModelError, match=r"refused: .*aten::save"):
         screen_script_graph(tmp_path, torch.jit.script(Saves()))
 
 

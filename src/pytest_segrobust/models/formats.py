@@ -36,7 +36,7 @@ def recognise(path: Path) -> Format:
         return "safetensors"
     if head[0] == 0x80 and head[1] in range(2, 6):  # pickle's protocol mark: torch.save before 1.6
         return "weights"
-    if head[0] == 0x08 and path.suffix.lower() != ".pt":  # protobuf's first field of an ONNX file, its IR version
+    if head[0] == 0x08:  # protobuf's first field of an ONNX file, its IR version
         return "onnx"
     if head.startswith(b"version https://git-lfs"):
         raise ModelError(f"{path} is a Git LFS pointer, not the checkpoint itself: run git lfs pull")
