@@ -91,7 +91,8 @@ class Scoring:
 
     def _prepare(self, image: Prepared) -> dict[str, Reference]:
         masks = self.dataset.masks(image.label) if image.label is not None else {}
-        return {structure: prepare_reference(mask, image.spacing) for structure, mask in masks.items()}
+        reused = not image.label_moved
+        return {s: prepare_reference(mask, image.spacing, reused=reused) for s, mask in masks.items()}
 
 
 def _row(image: Prepared, scores: Scores, structure: str, point: Point, realisation: int) -> Measurement:
