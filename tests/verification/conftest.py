@@ -24,7 +24,9 @@ def parameters(point: Point) -> dict[str, Any]:
     return {key: value for step in point.steps for key, value in step.parameters}
 
 
-def measurement(case: str, patient: str, point: Point, structure: str, found: Scores | str, **others: Any) -> Measurement:
+def measurement(
+    case: str, patient: str, point: Point, structure: str, found: Scores | str, **others: Any
+) -> Measurement:
     """Scores as they are, or the worst scores where the model's answer is the name of a failure."""
     failure = found if isinstance(found, str) else None
     if isinstance(found, str):
@@ -55,9 +57,7 @@ class FakeEvaluation:
     def screening_patients(self) -> tuple[str, ...]:
         return self.patients[: self.screening]
 
-    def measure(
-        self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1
-    ) -> list[Measurement]:
+    def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
         self.calls += 1
         self.asked += [(str(point), screening) for point in points]
         found = []

@@ -56,7 +56,9 @@ def test_an_interval_of_one_value_is_decided_as_the_value_is(comparison, limit, 
         assert meets(comparison, limit, np.array([low, high])).all()
     if verdict == "failed":
         assert not meets(comparison, limit, np.array([low, high])).any()
-    assert decide(comparison, limit, low, low) == ("passed" if meets(comparison, limit, np.array([low]))[0] else "failed")
+    assert decide(comparison, limit, low, low) == (
+        "passed" if meets(comparison, limit, np.array([low]))[0] else "failed"
+    )
 
 
 @given(st.sampled_from(COMPARISONS), st.floats(0, 1), st.floats(-2, 2))

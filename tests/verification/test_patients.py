@@ -42,7 +42,9 @@ def test_each_form_sets_clean_and_perturbed_against_each_other(rows, form, expec
 
 def test_noise_draws_are_averaged_within_a_case_and_cases_within_a_patient(rows):
     cohort = Cohort(rows(CLEAN, {"a1": 0.8, "a2": 0.8, "b": 0.8}), DROP, "below")
-    perturbed = rows(NOISY, {"a1": 0.8, "a2": 0.4, "b": 0.7}) + rows(NOISY, {"a1": 0.6, "a2": 0.4, "b": 0.7}, realisation=1)
+    perturbed = rows(NOISY, {"a1": 0.8, "a2": 0.4, "b": 0.7}) + rows(
+        NOISY, {"a1": 0.6, "a2": 0.4, "b": 0.7}, realisation=1
+    )
 
     found = cohort.at(perturbed, "organ")
     assert found.patients == ("a", "b")
@@ -182,8 +184,12 @@ def test_failures_never_balance_a_bias_of_the_others(rows):
 
 
 def test_the_mean_of_structures_is_taken_within_a_case_over_those_it_has(rows):
-    clean = rows(CLEAN, {"a": 0.8, "b": 0.8}, "left") + rows(CLEAN, {"a": 0.6, "b": (1.0, {"reference_voxels": 0})}, "right")
-    noisy = rows(NOISY, {"a": 0.7, "b": 0.5}, "left") + rows(NOISY, {"a": 0.3, "b": (1.0, {"reference_voxels": 0})}, "right")
+    clean = rows(CLEAN, {"a": 0.8, "b": 0.8}, "left") + rows(
+        CLEAN, {"a": 0.6, "b": (1.0, {"reference_voxels": 0})}, "right"
+    )
+    noisy = rows(NOISY, {"a": 0.7, "b": 0.5}, "left") + rows(
+        NOISY, {"a": 0.3, "b": (1.0, {"reference_voxels": 0})}, "right"
+    )
     found = Cohort(clean, DROP, "below").at(noisy, MEAN)
 
     assert found.patients == ("a", "b")
@@ -193,7 +199,9 @@ def test_the_mean_of_structures_is_taken_within_a_case_over_those_it_has(rows):
 def test_a_gross_failure_rate_counts_each_patient_once_and_all_of_them(rows):
     cases = {"a1": 0.8, "a2": 0.8, "b": 0.8, "c": (1.0, {"reference_voxels": 0})}
     cohort = Cohort(rows(CLEAN, cases), Measure("gross_failure_rate"), "below", dsc_below=0.5)
-    perturbed = rows(NOISY, {"a1": "missed", "a2": "missed", "b": 0.49, "c": ("false detection", {"reference_voxels": 0})})
+    perturbed = rows(
+        NOISY, {"a1": "missed", "a2": "missed", "b": 0.49, "c": ("false detection", {"reference_voxels": 0})}
+    )
 
     assert values(cohort, perturbed) == [1, 1, 1]
     assert values(cohort, rows(NOISY, cases)) == [0, 0, 0]

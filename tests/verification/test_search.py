@@ -57,7 +57,9 @@ def test_a_ridge_inside_the_domain_is_found_by_most_seeds():
 
 
 def test_a_bump_inside_the_plane_is_found_by_most_seeds():
-    found = [best(PLANE, lambda c: np.exp(-((c[0] - 0.3) ** 2 + (c[1] - 0.55) ** 2) / 0.01), seed) for seed in range(20)]
+    found = [
+        best(PLANE, lambda c: np.exp(-((c[0] - 0.3) ** 2 + (c[1] - 0.55) ** 2) / 0.01), seed) for seed in range(20)
+    ]
     assert np.quantile(found, 0.1) > 0.9
 
 
@@ -104,7 +106,10 @@ def test_words_and_numbers_are_searched_together():
 
     def badness(points):
         values = [{k: v for step in point.steps for k, v in step.parameters} for point in points]
-        return [{"organ": (v["axis"] == "second") * float(np.exp(-((v.get("sigma", 0) - 0.062) ** 2) / 2e-5))} for v in values]
+        return [
+            {"organ": (v["axis"] == "second") * float(np.exp(-((v.get("sigma", 0) - 0.062) ** 2) / 2e-5))}
+            for v in values
+        ]
 
     found = [max(t.worst for t in search(both, badness, budget=40, seed=seed)) for seed in range(5)]
     assert min(found) > 0.9

@@ -24,9 +24,10 @@ def gross_failures(
         if m.failure is not None:
             yield m, m.failure
             continue
+        lacking = [key for key, score in m.scores.items() if math.isnan(score)]
         dsc = m.scores.get("dsc")
-        if dsc is not None and math.isnan(dsc):  # NaN: a score that is none is never a success
-            yield m, "NaN score"
+        if lacking:
+            yield m, f"NaN score ({', '.join(lacking)})"
         elif dsc is not None and dsc_below is not None and m.reference_voxels and dsc < dsc_below:
             yield m, f"DSC {dsc:.3g} below {dsc_below:g}"
 

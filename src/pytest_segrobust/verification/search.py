@@ -93,7 +93,9 @@ def _next(space: Space, trials: list[Trial], spread: Iterator[Position], rng: np
     untried = candidates[[tuple(row) not in tried for row in candidates.tolist()]]
     if not len(untried):
         return None
-    chosen: Position = tuple(untried[most_promising(space.embedded(positions), badness, space.embedded(untried))].tolist())
+    chosen: Position = tuple(
+        untried[most_promising(space.embedded(positions), badness, space.embedded(untried))].tolist()
+    )
     return chosen
 
 

@@ -259,10 +259,13 @@ class _Verification:
         cell = self.worst
         if cell.verdict == "passed":
             return held(line, 1.0), severities
+        done = 0
 
         def measure(severity: float) -> np.ndarray:
-            self.progress("breaking point", 0, self.budget.bisections)
+            nonlocal done
             self.measure([line.point(severity)])
+            done += 1
+            self.progress("breaking point", done, self.budget.bisections)
             if line.decides(severity):
                 self.judge(line.point(severity))
             return self._numbers(line.point(severity), cell.structure)

@@ -37,7 +37,7 @@ def unit(requirement: Requirement) -> str:
 def outward(value: float, limit: float, *, up: bool) -> str:
     """A bound at three significant digits, rounded away from the interval, with more where it would read as the limit."""
     if not math.isfinite(value) or value in (0, limit):
-        return f"{value:g}"
+        return f"{value:g}" if not value else repr(value)
     exact = Decimal(value)
     for digits in range(3, 16):
         place = Decimal(1).scaleb(exact.adjusted() - digits + 1)
@@ -50,8 +50,12 @@ def outward(value: float, limit: float, *, up: bool) -> str:
 def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, where: str) -> str:
     """Why the verdict is what it is: estimate, interval, number of patients, limit and place."""
     suffix = f" {unit(requirement)}" if unit(requirement) and requirement.patients is None else ""
-    low = outward(cell.interval.low, criterion.limit, up=False)
-    high = outward(cell.interval.high, criterion.limit, up=True)
+    low, high = (
+        outward(
+            bound, math.copysign(criterion.limit, bound) if criterion.comparison == "within" else criterion.limit, up=up
+        )
+        for bound, up in ((cell.interval.low, False), (cell.interval.high, True))
+    )
     n = len(cell.values.patients)
     numbers = (
         f"{measured(requirement)} of {cell.structure} = {cell.estimate:.3g} [{low}, {high}]{suffix} "
