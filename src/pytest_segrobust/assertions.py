@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -70,6 +71,7 @@ class Segrobust:
         from .evaluation.pictures import keep_pictures
         from .verification.verify import verify
 
+        started = time.perf_counter()
         try:
             result = verify(
                 requirement,
@@ -80,6 +82,7 @@ class Segrobust:
                 first_points=self.run.failing_points(requirement.id),
                 progress=progress,
             )
+            result = replace(result, duration_seconds=time.perf_counter() - started)
             if result.worst is not None:
                 result = replace(result, replay=self.run.settings.replay_command(result.id))
             if self.run.store is not None:

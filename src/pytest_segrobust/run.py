@@ -121,8 +121,12 @@ class Run:
         return evaluation
 
     def write_cost(self, segmenter: Segmenter) -> None:
-        """Keep what this process has spent so far: the forward passes are the price of a run."""
+        """Keep what this process has spent so far, and what looked wrong in the model's outputs."""
         if self.store is not None:
+            known = {event["text"] for event in self.store.events()}
+            for warning in segmenter.warnings:
+                if warning not in known:
+                    self.store.event("model", warning)
             self.store.add_cost(
                 process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')} {os.getpid()} {self.started:.3f}",
                 forward_passes=segmenter.forward_passes,
