@@ -192,8 +192,14 @@ def declare(config: pytest.Config, requirements: Sequence[Requirement | PythonRe
         store.set_run(
             spec={"path": str(specs[0].path), "sha256": specs[0].sha256, "text_sha256": specs[0].text_sha256},
             specs=[{"path": str(spec.path), "sha256": spec.sha256} for spec in specs],
-            warnings=[warning for spec in specs for warning in spec.warnings],
+            warnings=_notes(specs),
         )
+
+
+def _notes(specs: Sequence[Spec]) -> list[str]:
+    """What the report says first: what the user says of the data, then what the spec leaves open."""
+    said = [spec.data.note for spec in specs if spec.data.note]
+    return list(dict.fromkeys([*said, *(warning for spec in specs for warning in spec.warnings)]))
 
 
 def keep(item: pytest.Item, result: RequirementResult) -> None:

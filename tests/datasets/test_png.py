@@ -61,6 +61,14 @@ def test_physical_size_becomes_spacing_of_rows_and_columns(tmp_path):
     assert header.spacing_known
 
 
+@pytest.mark.parametrize("dpi", [72, 96])
+def test_density_of_a_screen_is_no_physical_size(tmp_path, dpi):
+    Image.fromarray(ramp((6, 9))).save(tmp_path / "a.png", dpi=(dpi, dpi))
+    header = read_header(tmp_path / "a.png")
+
+    assert (header.spacing, header.spacing_known) == ((1.0, 1.0), False)
+
+
 def test_a_palette_holds_labels_but_no_image(tmp_path, refused):
     picture = Image.fromarray(ramp((6, 9)) % 3).convert("P")
     picture.putdata((ramp((6, 9)) % 3).ravel().tolist())

@@ -177,6 +177,11 @@ class DataSettings(Table):
     label_values: dict[str, int | list[int]] = Field(
         default_factory=dict, description="where label values differ from the model's channels"
     )
+    note: str = Field(
+        "",
+        description="what a reader must know of the data first; it stands at the top of the report",
+        examples=["one scanner, one site; no patient under 18"],
+    )
     exclude: dict[str, str] = Field(
         default_factory=dict,
         description="case = reason; excluded cases are listed in the report",
