@@ -59,3 +59,16 @@ def test_sums_and_rms_are_those_of_numpy():
     np.testing.assert_allclose(voxels(values, region), mask.sum((1, 2, 3)))
     expected = [math.sqrt((array[i][:, mask[i]] ** 2).mean()) for i in range(2)]
     np.testing.assert_allclose(root_mean_square(values, region), expected, rtol=1e-5)
+
+
+def test_the_number_of_threads_does_not_change_how_a_sum_rounds():
+    values = torch.rand((1, 1, 60, 50, 40), generator=torch.Generator().manual_seed(0)) + 0.1
+    threads = torch.get_num_threads()
+    found = set()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found |= {float(total(values**k)) for k in (1, 2, 3)}
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found) == 3

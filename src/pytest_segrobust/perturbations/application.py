@@ -73,19 +73,24 @@ def perturb(
     courses = []
     for members in groups.values():
         course = start(
-            members, images, labels, points=points, frames=frames, regions=regions or {}, draw=(seed, realisation)
+            members,
+            images,
+            labels,
+            points=points,
+            frames=frames,
+            regions=regions or {},
+            draw=(int(seed), int(realisation)),
         )
         course.run()
         courses.append(course)
+    # All groups lie one after the other now; sample i lies at places[i].
+    places = sorted(range(len(points)), key=[i for members in groups.values() for i in members].__getitem__)
     strengths = [strength for course in courses for strength in course.strengths()]
     spacings = [frame.spacing for course in courses for frame in course.frames]
-    # places[i] is where sample i lies when the groups are put one after the other.
-    places = sorted(range(len(points)), key=[i for members in groups.values() for i in members].__getitem__)
+    moved_labels = [course.labels for course in courses if course.labels is not None]
     return Perturbed(
         images=_together([course.images for course in courses], places, frames).to(images.dtype),
-        labels=_together([course.labels for course in courses if course.labels is not None], places, frames)
-        if labels is not None
-        else None,
+        labels=None if labels is None else _together(moved_labels, places, frames),
         spacings=[spacings[place] for place in places],
         strengths=[strengths[place] for place in places],
     )
@@ -93,7 +98,7 @@ def perturb(
 
 def move(values: torch.Tensor, point: Point, frame: Frame, *, realisation: int = 0, seed: int = 0) -> torch.Tensor:
     """Labels or masks (N, *spatial) of one case, moved as `perturb` moves that case's labels; other steps do nothing."""
-    return moved(values, point, frame, (seed, realisation))
+    return moved(values, point, frame, (int(seed), int(realisation)))
 
 
 def _together(parts: list[torch.Tensor], places: list[int], frames: Sequence[Frame]) -> torch.Tensor:

@@ -105,7 +105,7 @@ class Course:
             for step in steps:
                 checked(step)
             region = None if first.on is None else self.regions[first.on]
-            sizes = voxels(self.images, region).tolist()
+            sizes = [1] * len(steps) if region is None else voxels(self.images, region).tolist()
             acting = [i for i, step in enumerate(steps) if sizes[i] and not stands_still(step)]
             if acting and perturbation.moves_labels:
                 self._move(perturbation, steps, acting, ordinal)
@@ -117,9 +117,9 @@ class Course:
     def strengths(self) -> list[dict[str, float]]:
         """Per sample: "changed", the share of changed voxels in the perturbed region, and "snr" in dB there.
 
-        The region is the union of the regions of steps that change intensities, the comparison is with the image moved along, and the SNR is
-        infinite where nothing changed. Points that only move images have no SNR; their "changed" is the share of voxels
-        that differ at the same place, and 1 where the shape is another.
+        The region is the union over the steps that change intensities, the comparison is with the image moved along,
+        and the SNR is infinite where nothing changed. Points that only move images have no SNR; their "changed" is the
+        share of voxels that differ at the same place, and 1 where the shape is another.
 
         Raises:
             PerturbationError: the result is not finite.
