@@ -247,6 +247,7 @@ def test_a_view_gives_the_same_bits_as_its_copy(volume, bits):
     for point in (Point.of("contrast", factor=0.8), Point.of("gaussian noise", snr=20)):
         from_view, from_copy = (perturb(x, None, [point] * 3, frames) for x in (view, view.contiguous()))
         assert torch.equal(bits(from_view.images), bits(from_copy.images))
+        assert from_view.images.is_contiguous()
 
 
 class TestErrors:

@@ -53,6 +53,18 @@ def test_a_step_too_weak_to_survive_rounding_is_no_error(scan, point):
     assert torch.allclose(result.images, scan.images, rtol=1e-5)
 
 
+def test_a_step_too_weak_for_the_voxels_of_a_structure_is_no_error(volume):
+    volume.images[:, :, 5, 5, 5] = 900.0  # 1 and nearly 1 on the unit scale, where a power changes next to nothing
+    volume.images[:, :, 5, 5, 6] = 899.2
+    region = torch.zeros_like(volume.labels, dtype=torch.bool)
+    region[:, 5, 5, 5:7] = True
+    weak, strong = (Point.of("gamma", gamma=g, on="core") for g in (1.00005, 1.2))
+    result = perturb(volume.images, None, [weak] * 3, volume.frames, regions={"core": region})
+    assert torch.equal(result.images, volume.images)
+    result = perturb(volume.images, None, [strong] * 3, volume.frames, regions={"core": region})
+    assert result.strengths[0]["changed"] == 0.5
+
+
 @pytest.mark.parametrize("point", [Point.of("contrast", factor=2), Point.of("gaussian blur", sigma=2)], ids=str)
 def test_a_constant_structure_has_no_contrast_and_nothing_to_blur(volume, point):
     images = torch.full_like(volume.images, 500.0)

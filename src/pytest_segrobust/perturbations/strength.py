@@ -15,7 +15,7 @@ def total(values: torch.Tensor, region: torch.Tensor | None = None) -> torch.Ten
     Summed axis by axis: each partial sum then belongs to one thread, so that neither the number of threads nor the
     batch can change its rounding.
     """
-    values = values.contiguous() if region is None else values * region.unsqueeze(1)
+    values = (values if region is None else values * region.unsqueeze(1)).contiguous()
     while values.ndim > 2:
         values = values.sum(-1)
     return values
