@@ -58,7 +58,7 @@ def test_a_step_too_weak_for_the_voxels_of_a_structure_is_no_error(volume):
     volume.images[:, :, 5, 5, 6] = 899.2
     region = torch.zeros_like(volume.labels, dtype=torch.bool)
     region[:, 5, 5, 5:7] = True
-    weak, strong = (Point.of("gamma", gamma=g, on="core") for g in (1.00005, 1.2))
+    weak, strong = (Point.of("gamma", gamma=g, on="core") for g in (1.00001, 1.2))
     result = perturb(volume.images, None, [weak] * 3, volume.frames, regions={"core": region})
     assert torch.equal(result.images, volume.images)
     result = perturb(volume.images, None, [strong] * 3, volume.frames, regions={"core": region})
