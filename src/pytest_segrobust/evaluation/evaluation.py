@@ -161,7 +161,9 @@ class Evaluation:
         for position, (image, prediction) in enumerate(zip(prepared, predictions, strict=True)):
             before = clean[position] if clean is not None else None
             if before is not None and image.label_moved:
-                before = move(torch.from_numpy(before), point, image.frame).numpy()
+                before = move(
+                    torch.from_numpy(before), point, image.frame, realisation=realisation, seed=self.seed
+                ).numpy()
             rows += self._scoring.rows(image, prediction, clean=before, point=point, realisation=realisation)
         return rows
 
