@@ -40,7 +40,9 @@ def perturbations() -> dict[str, Perturbation]:
             ),
             local=False,
         ),
-        _perturbation("ghosting", (Choice("direction", ("rows", "columns")),), (Choice("strength", ("weak", "strong")),)),
+        _perturbation(
+            "ghosting", (Choice("direction", ("rows", "columns")),), (Choice("strength", ("weak", "strong")),)
+        ),
     )
     return {perturbation.name: perturbation for perturbation in found}
 

@@ -70,7 +70,7 @@ def plain(value: float) -> str:
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
     text = repr(float(value)).removesuffix(".0")
-    if len(text) > 8:
+    if len(text) > 8 and abs(value) < 10:
         # Attack budgets are stated in steps of an 8-bit image.
         steps = round(value * 255)
         if steps and float(Fraction(steps, 255)) == value:

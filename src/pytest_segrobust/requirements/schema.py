@@ -50,7 +50,7 @@ def _for_toml(node: Any) -> Any:
     kept = {
         key: _for_toml(value)
         for key, value in node.items()
-        if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
+        if value is not None and not (key == "title" and isinstance(value, str))
     }
     members = kept.get("anyOf", [])
     if {"type": "null"} in members:

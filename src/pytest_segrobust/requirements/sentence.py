@@ -27,6 +27,7 @@ Node = Any  # a lark Tree or Token; which of them stands where is the grammar's 
 
 __all__ = ["parse", "render"]
 
+_LONGEST = 2000  # characters; what is longer was not written by a person
 _QUOTED = re.compile(r'("(?:\\.|[^"\\])*")')
 # What word processors make of a hyphen, a minus and a quotation mark.
 _TYPED = str.maketrans("‐‑‒–−“”„", '-----"""')
@@ -47,6 +48,8 @@ def parse(statement: str, catalogue: Catalogue | None = None) -> Requirement:
     text = _as_typed(statement)
     if not text:
         raise SpecError("the sentence is empty; write one such as 'DSC is at least ...'")
+    if len(text) > _LONGEST:
+        raise SpecError(f"the sentence has {len(text)} characters; a requirement has at most {_LONGEST}")
     return _Reader(text, vocabulary).requirement(_tree(text, parser, vocabulary), statement)
 
 

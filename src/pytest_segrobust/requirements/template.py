@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TEMPLATE = '''# What must hold of the model, and on which data. Then: pytest --segrobust-model=CHECKPOINT
+TEMPLATE = """# What must hold of the model, and on which data. Then: pytest --segrobust-model=CHECKPOINT
 
 [model]
 # network = "my_package.models:build_unet"   # only where the checkpoint holds weights alone
@@ -30,4 +30,4 @@ id = "ROB-002"
 statement = "DSC drop of liver under gaussian noise with sigma <= 0.05 is below 5 %"
 rationale = "say why this range is what the product meets"
 risks = ["H-1"]
-'''
+"""

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_segrobust.requirements.cautions import cautions
+from pytest_segrobust.requirements.sentence import parse
+
+STRUCTURES = ("anterior", "posterior")
+FLIP = "under flip is below 5 %"
+
+
+@pytest.mark.parametrize(
+    ("sentences", "named"),
+    [
+        ([f"DSC drop {FLIP}"], "anterior, posterior:"),
+        ([f"DSC drop of posterior {FLIP}"], "posterior:"),
+        ([f"DSC drop {FLIP}", "DSC of anterior is at least 0.8"], "posterior:"),
+        (["HD95 increase under flip is below 5 mm", "HD95 of posterior is below 5 mm"], "anterior:"),
+        ([f"DSC drop of anterior {FLIP}", "over-segmentation is below 10 %"], "anterior:"),  # an empty mask has none
+        ([f"DSC drop of anterior {FLIP}", "volume bias is within 10 %"], "anterior:"),
+        ([f"DSC drop of anterior {FLIP}", "agreement under flip is at least 0.9"], "anterior:"),
+        ([f"DSC drop of anterior {FLIP}", "mean DSC is at least 0.9"], "anterior:"),  # a mean may hide one of them
+        ([f"mean DSC drop {FLIP}"], "only the drop of the mean"),
+    ],
+)
+def test_a_structure_with_drops_alone_is_named(perturbations, sentences, named):
+    [warning] = cautions([parse(sentence, perturbations) for sentence in sentences], STRUCTURES, perturbations)
+    assert warning.startswith(named)
+    assert "a model that is bad already" in warning
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        [],
+        ["DSC is at least 0.8"],
+        [f"DSC drop {FLIP}", "DSC is at least 0.8"],
+        [f"DSC drop {FLIP}", "DSC under flip is at least 0.8"],
+        [f"DSC drop {FLIP}", "DSC of anterior is at least 0.8", "NSD of posterior at 2 mm is at least 0.8"],
+        [f"mean DSC drop {FLIP}", "mean DSC is at least 0.8"],
+        [f"mean DSC drop {FLIP}", "DSC is at least 0.8"],
+    ],
+)
+def test_an_absolute_requirement_for_each_structure_is_enough(perturbations, sentences):
+    assert cautions([parse(sentence, perturbations) for sentence in sentences], STRUCTURES, perturbations) == ()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ("gaussian noise with sigma <= 0.3", "sigma of gaussian noise goes to 0.3, beyond the plausible range 0 to 0.2 (a survey)"),
+        ("gaussian noise with snr >= 5 dB", "snr of gaussian noise goes to 5 dB, beyond the plausible range 10 to 40 dB"),
+        ("gamma with 0.5 <= gamma <= 1.2", "gamma of gamma goes to 0.5"),
+        ("gaussian noise with sigma <= 0.2", None),
+        ("gaussian noise with snr >= 10 dB", None),  # no noise at all is where every range starts
+        ("blur with sigma <= 40 mm", None),  # the catalogue names no plausible range
+    ],
+)  # fmt: skip
+def test_a_range_beyond_the_plausible_is_a_warning_not_an_error(perturbations, bounds, told):
+    found = cautions([parse(f"DSC under {bounds} is at least 0.8", perturbations)], STRUCTURES, perturbations)
+    assert [told in warning for warning in found] == ([True] if told else [])
