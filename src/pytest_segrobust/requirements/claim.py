@@ -259,8 +259,11 @@ def implausible(perturbation: Perturbation, spread: Range) -> str | None:
     ]  # fmt: skip
     if not beyond:
         return None
+    usual = f"{plain(low)} to {with_unit(high, parameter.unit)}"
+    if math.isinf(high):
+        usual = f"{with_unit(low, parameter.unit)} and more"
     source = f" ({parameter.source})" if parameter.source else ""
     return (
         f"{spread.parameter} of {perturbation.name} goes to {with_unit(beyond[-1], parameter.unit)}, beyond the "
-        f"plausible range {plain(low)} to {with_unit(high, parameter.unit)}{source}: a stress test"
+        f"plausible range {usual}{source}: a stress test"
     )

@@ -99,7 +99,7 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
 
 def _shown(path: Path) -> str:
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
 
