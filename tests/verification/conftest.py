@@ -47,7 +47,7 @@ class FakeEvaluation:
     cases_per_patient: int = 1
     asked: list[tuple[str, bool]] = field(default_factory=list)
     calls: int = 0
-    change: Callable[[Measurement], Measurement | None] = staticmethod(lambda m: m)
+    change: Callable[[Measurement], Measurement | None] | None = None  # what becomes of each measurement; None: lost
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -68,7 +68,8 @@ class FakeEvaluation:
                         for draw in range(1 if point == CLEAN else realisations):
                             scores = self.model(parameters(point), i, structure)
                             m = measurement(f"p{i:02d}-{case}", f"p{i:02d}", point, structure, scores)
-                            changed = self.change(replace(m, realisation=draw, strength={"changed": 1.0}))
+                            m = replace(m, realisation=draw, strength={"changed": 1.0})
+                            changed = self.change(m) if self.change else m
                             found += [changed] if changed else []
         return found
 

@@ -107,7 +107,7 @@ def test_nsd_is_read_at_its_tolerance(rows):
 
 
 def test_n_is_the_same_clean_and_perturbed_whatever_fails(rows):
-    clean = {case: 0.8 for case in "abcdef"}
+    clean = dict.fromkeys("abcdef", 0.8)
     cohort = Cohort(rows(CLEAN, clean), DROP, "below")
     perturbed = {**clean, "b": "missed", "c": "crashed: x", "d": math.nan}
 
@@ -172,12 +172,12 @@ def test_the_clean_prediction_agrees_with_itself_though_nobody_measured_it(rows)
 
 
 def test_failures_never_balance_a_bias_of_the_others(rows):
-    clean = {case: 0.05 for case in "abcdefghijklmnopqrst"}
+    clean = dict.fromkeys("abcdefghijklmnopqrst", 0.05)
     cohort = Cohort(rows(CLEAN, clean, key="volume_bias"), Measure("volume_bias"), "within")
     perturbed = rows(NOISY, {**clean, "a": "crashed: x"}, key="volume_bias")
 
     assert np.mean(values(cohort, perturbed)) == pytest.approx((19 * 0.05 + 1) / 20)  # -1 would have made it 0
-    shrunk = {case: -0.05 for case in clean}
+    shrunk = dict.fromkeys(clean, -0.05)
     cohort = Cohort(rows(CLEAN, shrunk, key="volume_bias"), Measure("volume_bias"), "within")
     perturbed = rows(NOISY, {**shrunk, "a": "missed"}, key="volume_bias")
     assert np.mean(values(cohort, perturbed)) == pytest.approx((19 * -0.05 - 1) / 20)

@@ -103,7 +103,7 @@ def test_a_collapse_at_a_point_that_is_not_the_worst_shows_too(fake, noise):
 
 @pytest.mark.parametrize("count", [1, 20])
 @pytest.mark.parametrize(
-    ("metric", "form", "comparison", "limit"),
+    "claim",
     [
         ("dsc", "drop", "below", 0.02),
         ("dsc", "relative drop", "below", 0.02),
@@ -116,7 +116,9 @@ def test_a_collapse_at_a_point_that_is_not_the_worst_shows_too(fake, noise):
         ("volume_bias", "value", "within", 0.02),
     ],
 )
-def test_scores_that_are_no_numbers_never_pass(fake, noise, count, metric, form, comparison, limit):
+def test_scores_that_are_no_numbers_never_pass(fake, noise, count, claim):
+    metric, form, comparison, limit = claim
+
     def broken(values, patient, _):
         scores = healthy(patient, values)
         return {**scores, metric: math.nan} if values and patient < count else scores

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_segrobust.errors import SpecError
+from pytest_segrobust.perturbations.catalogue import Parameter
 from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
-from pytest_segrobust.verification.space import STEPS, Space
+from pytest_segrobust.verification.space import STEPS, Continuous, Space
 
 
 def space(*domains):
@@ -49,6 +50,15 @@ def test_only_the_steps_at_identity_are_left_out():
 
     assert both.point((0.0, float(STEPS))) == Point.of("gamma", gamma=1.5)
     assert both.point((500.0, 0.0)) == Point.of("gaussian noise", sigma=0.05) | Point.of("gamma", gamma=0.7)
+
+
+@pytest.mark.parametrize(("position", "left_out"), [((0, 0), True), ((9, 0), False), ((0, 9), False), ((9, 9), False)])
+def test_a_step_of_two_parameters_is_left_out_only_where_both_are_at_identity(position, left_out):
+    axes = tuple(Continuous(0, Parameter(name, 0.0, 0.0, 10.0), 0.0, 5.0) for name in ("rotation", "translation"))
+    motion = Space((("motion", None),), axes)
+
+    assert (motion.point(position) == CLEAN) == left_out
+    assert motion.position(motion.point(position)) == position
 
 
 def test_words_are_never_left_out():

@@ -6,6 +6,7 @@ import pytest
 from pytest_segrobust.verification.statistics import (
     _bca,
     _bootstrap,
+    _expanded,
     clopper_pearson,
     mean_interval,
     patients_needed,
@@ -47,13 +48,20 @@ def test_the_interval_of_normal_values_is_nearly_students():
     assert interval.low == pytest.approx(-error, rel=0.08)
 
 
-def test_the_interval_is_never_inside_that_of_bca():
+def test_the_interval_is_never_inside_that_of_bca_at_the_expanded_level():
     for seed in range(20):
         values = skewed(25, seed)
         interval = mean_interval(values)
-        low, high = _bca(values, _bootstrap(values, 0, 4000)[0], 0.05)
+        low, high = _bca(values, _bootstrap(values, 0, 4000)[0], _expanded(0.05, 25))
         assert interval.low <= low
         assert interval.high >= high
+
+
+def test_the_level_for_few_values_is_students():
+    from scipy.stats import norm, t
+
+    assert norm.ppf(_expanded(0.05, 20)) == pytest.approx(math.sqrt(20 / 19) * t.ppf(0.05, 19))
+    assert _expanded(0.05, 10_000) == pytest.approx(0.05, rel=1e-3)
 
 
 def test_the_same_values_give_the_same_interval_and_another_seed_nearly_the_same():
