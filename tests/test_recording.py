@@ -108,7 +108,7 @@ def test_kill_leaves_measurements_that_can_be_taken_over(slow) -> None:
 def test_killed_worker_makes_its_requirement_invalid_and_the_others_go_on(project) -> None:
     with (project.path / "networks.py").open("a") as file:
         file.write("""
-
+import os
 
 class Deadly(Discs):
     def forward(self, x):
