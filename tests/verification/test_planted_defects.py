@@ -173,7 +173,7 @@ def test_a_structure_invented_where_there_is_none_is_a_gross_failure_though_it_i
 
 @pytest.mark.parametrize("n", [20, 50])
 def test_a_model_exactly_at_the_limit_passes_in_at_most_five_percent_of_runs(fake, noise, n):
-    runs, limit = 300, 0.05
+    runs, limit = 200, 0.05
 
     def passed(seed):
         drops = 0.0125 * np.random.default_rng([n, seed]).gamma(4, 1, n)  # of mean 0.05, skewed

@@ -92,7 +92,9 @@ def test_last_runs_failing_points_come_first_and_foreign_ones_are_passed_over():
     trials = search(PLANE, on_cube(PLANE, np.sum), budget=12, seed=0, first=[Point.of("gamma", gamma=9.0), failed])
 
     assert trials[0].point == failed
-    assert len(trials) == 12
+    assert len(trials) == 13
+    without = search(PLANE, on_cube(PLANE, np.sum), budget=12, seed=0)
+    assert trials[1:] == without
 
 
 def test_a_space_of_words_is_tried_whole_and_ends():

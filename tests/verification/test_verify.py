@@ -69,7 +69,7 @@ def test_the_result_holds_everything_that_a_report_says(fake, dropping, noise):
     assert found.search["failing_points"][0] == Point.of("gaussian noise", sigma=0.1).to_json()
     assert found.search["units"] == {"sigma": ""}
     assert "DSC drop of organ = 0.1" in found.reason
-    assert "(20 patients, one-sided 0.95 each side) is not below 0.05 at gaussian noise(sigma=0.1)" in found.reason
+    assert "(20 patients, one-sided 95 %) is not below 0.05 at gaussian noise(sigma=0.1)" in found.reason
     assert "bootstrap over patients" in found.method
 
 
@@ -178,6 +178,7 @@ def test_a_claim_on_clean_images_searches_nothing(fake, dropping, noise):
     assert found.verdict == "passed"
     assert evaluation.asked == [("clean", False)]
     assert found.worst["text"] == "clean"
+    assert found.reason.endswith("is at least 0.85 on clean images")
     assert found.breaking_point is None
     assert found.curve == []
 
@@ -263,7 +264,7 @@ def test_cases_without_a_label_are_not_evaluable_but_for_agreement(fake, noise):
     )
     agreement = noise(0.9, measure=Measure("agreement"), comparison="at least")
     assert run(agreement, evaluation).verdict == "passed"
-    found = run(noise(0.05), evaluation)
+    found = run(noise(0.05), evaluation, first_points=[Point.of("gaussian noise", sigma=0.05)])
     assert (found.verdict, any("no label" in warning for warning in found.warnings)) == ("not_evaluable", True)
 
 
@@ -304,6 +305,44 @@ def test_last_runs_failing_points_are_tried_first(fake, dropping, noise):
     failed = Point.of("gaussian noise", sigma=0.0321)
     found = run(noise(0.05), fake(dropping(steady)), first_points=[failed])
     assert found.search["trials"][0]["point"] == str(failed)
+
+
+def test_what_failed_last_time_is_decided_on_all_patients_even_if_screening_finds_it_harmless(fake, dropping, noise):
+    def rare(values, patient):
+        return 0.5 * (patient >= 6) * (values.get("sigma") == 0.0321)
+
+    failed = Point.of("gaussian noise", sigma=0.0321)
+    assert run(noise(0.05), fake(dropping(rare))).verdict == "passed"
+    assert run(noise(0.05), fake(dropping(rare)), first_points=[failed]).verdict == "failed"
+
+
+def test_a_second_run_that_begins_with_the_failures_of_the_first_gives_the_same_numbers(fake, dropping, noise):
+    first = run(noise(0.05), fake(dropping(steady)))
+    again = run(
+        noise(0.05), fake(dropping(steady)), first_points=[Point.from_json(p) for p in first.search["failing_points"]]
+    )
+
+    assert again.estimate == first.estimate
+    assert again.interval == first.interval
+    assert again.curve == first.curve
+    assert again.breaking_point == first.breaking_point
+    assert again.reason == first.reason
+
+
+def test_a_structure_that_no_screening_patient_has_is_searched_on_all_patients(fake, noise):
+    from dataclasses import replace
+
+    def model(values, patient, structure):
+        near = math.exp(-((values.get("sigma", 0) - 0.033) ** 2) / 1e-5) if structure == "tumour" else 0
+        return {"dsc": 0.9 - 0.5 * near - 0.001 * patient}
+
+    rare = fake(
+        model,
+        structures=("organ", "tumour"),
+        change=lambda m: replace(m, reference_voxels=0) if m.structure == "tumour" and m.patient < "p10" else m,
+    )
+    found = run(noise(0.1), rare)
+    assert (found.verdict, found.worst["structure"], found.search["screening_patients"]) == ("failed", "tumour", 20)
 
 
 def test_progress_is_told_by_stage_and_ends_full(fake, dropping, noise):

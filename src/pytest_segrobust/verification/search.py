@@ -44,42 +44,41 @@ def search(
 ) -> list[Trial]:
     """Try at most `budget` points for the largest badness; the same seed gives the same trials.
 
-    `badness` takes points in batches and gives one value per structure for each. `first` are points to begin with,
-    such as those that failed last time; those outside the space are passed over. Half of the budget goes to what is
-    known in advance (corners at most a quarter of it beyond two dimensions), in one batch. Never raises by itself, and
-    may be called inside a test, or inside a user's @given.
+    `badness` takes points in batches and gives one value per structure for each. `first` are points to look at beside
+    the search, such as those that failed last time: they are in its first batch, spend none of its budget and change none
+    of its steps, so that a run that knows them tries the same points as one that does not. Those outside the space are
+    passed over. Half of the budget goes to what is known in advance, in one batch. Never raises by itself, and may be
+    called inside a test, or inside a user's @given.
     """
-    trials: dict[Point, Trial] = {}
-    known = [position for position in map(space.position, first) if position is not None]
     corners = space.corners(most_corners if most_corners is not None else max(4, budget // 4))
     spread = space.spread(seed)
     even = max(2, budget // 4)
-    planned = [*known, *corners, *(next(spread) for _ in range(even)), *drawn(space, budget // 6, seed=seed)]
-    if not space.free:
-        planned = [space.mildest]
-    _try(space, badness, planned[:budget], trials, budget)
+    planned = [*corners, *(next(spread) for _ in range(even)), *drawn(space, budget // 6, seed=seed)]
+    fresh: dict[Point, Position] = {}
+    for position in planned if space.free else [space.mildest]:
+        if len(fresh) < budget:
+            fresh.setdefault(space.point(position), position)
+    known = {space.point(place): place for place in map(space.position, first) if place is not None}
+    begun = _tried(badness, known | fresh)
+    trials = {point: trial for point, trial in begun.items() if point in fresh}
 
     rng = np.random.default_rng(seed)
     for _ in range(4 * budget if space.free else 0):  # two positions may be one point, so some rounds add nothing
-        position = _next(space, list(trials.values()), spread, rng) if len(trials) < budget else None
-        if position is None:
+        chosen = _next(space, list(trials.values()), spread, rng) if len(trials) < budget else None
+        if chosen is None:
             break  # the budget is spent, or a small space of words has been tried whole
-        _try(space, badness, [position], trials, budget)
-    return list(trials.values())
+        if space.point(chosen) not in trials:
+            trials |= _tried(badness, {space.point(chosen): chosen})
+    return [*(trial for point, trial in begun.items() if point not in trials), *trials.values()]
 
 
-def _try(
-    space: Space, badness: Badness, positions: Sequence[Position], trials: dict[Point, Trial], budget: int
-) -> None:
-    fresh: dict[Point, Position] = {}
-    for position in positions:
-        point = space.point(position)
-        if point not in trials and point not in fresh and len(trials) + len(fresh) < budget:
-            fresh[point] = position
-    if not fresh:
-        return
-    for (point, position), values in zip(fresh.items(), badness(list(fresh)), strict=True):
-        trials[point] = Trial(position, point, values)
+def _tried(badness: Badness, positions: dict[Point, Position]) -> dict[Point, Trial]:
+    if not positions:
+        return {}
+    values = badness(list(positions))
+    return {
+        point: Trial(position, point, found) for (point, position), found in zip(positions.items(), values, strict=True)
+    }
 
 
 def _next(space: Space, trials: list[Trial], spread: Iterator[Position], rng: np.random.Generator) -> Position | None:

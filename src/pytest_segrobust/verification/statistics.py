@@ -47,7 +47,7 @@ def mean_interval(
         return Interval(
             float(values[0]), float(values[0]), "no interval: all values are equal",
             f"all {n} patients have the same value, so the interval has no width; "
-            f"values other than this in fewer than {zero_failure_bound(n, confidence):.1%} of patients were not ruled out",
+            f"values other than this in up to {at_most(zero_failure_bound(n, confidence))} of patients were not ruled out",
         )  # fmt: skip
     means, ratios = _bootstrap(values, seed, resamples)
     alpha = _expanded(1 - confidence, n)
@@ -62,10 +62,15 @@ def _small_sample(n: int, confidence: float) -> str:
     if n >= ENOUGH:
         return ""
     return (
-        f"{n} patients: below {ENOUGH}, intervals of means are approximate where values are skewed, and none can see a failure "
-        f"that is not in the sample: {n} patients miss failures of {zero_failure_bound(n, confidence):.1%} of all patients "
-        f"with probability {1 - confidence:.2g} (see the gross failures)"
+        f"{n} patients: below {ENOUGH}, the interval of a mean is approximate where values are skewed, and cannot see "
+        f"failures that are not in the sample; {n} patients miss all failures of a kind that happens to "
+        f"{at_most(zero_failure_bound(n, confidence))} of patients with a probability of {1 - confidence:.2g}"
     )
+
+
+def at_most(share: float) -> str:
+    """A share in percent, rounded up: it bounds what was not ruled out."""
+    return f"{math.ceil(share * 1000 - 1e-9) / 10:.1f} %"
 
 
 def _expanded(alpha: float, n: int) -> float:

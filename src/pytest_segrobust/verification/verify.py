@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from pytest_segrobust.errors import SegrobustError
 from pytest_segrobust.perturbations.catalogue import catalogue
 from pytest_segrobust.perturbations.point import CLEAN, Point
 
 from .breaking_point import breaking_point, held
 from .decision import Cell, Criterion, judged, worst
-from .patients import GROSS_FAILURE_RATE, MEAN, Cohort
+from .patients import MEAN, Cohort
 from .results import Findings, result, undecided
-from .search import Trial, search
+from .screening import Screening, screen
 from .severity import SeverityLine
-from .space import Continuous, Position, Space
+from .space import Continuous, Space
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pytest_segrobust.evidence.records import BreakingPoint, Measurement, RequirementResult
     from pytest_segrobust.requirements.requirement import Requirement
     from pytest_segrobust.requirements.settings import DecisionSettings
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .profiles import Budget
 
 Progress = Callable[[str, int, int], None]
-
-APART = 0.02  # of the unit cube: two worst points nearer than this are one
 
 
 class Evaluation(Protocol):
@@ -115,8 +113,8 @@ class _Verification:
             )
         self.measure([CLEAN])
         self.cohort = self._cohort(self.measured[str(CLEAN)])
-        trials = self._screen(first_points) if self.requirement.domains else []
-        decided = self._decided(trials)
+        screening = self._screen(first_points) if self.requirement.domains else Screening()
+        decided = self._decided(screening, first_points)
         self.progress("deciding", 0, len(decided))
         self.measure(decided)
         self.progress("deciding", len(decided), len(decided))
@@ -138,7 +136,7 @@ class _Verification:
                 cells=list(self.cells.values()),
                 curve=self._curve_cells(line, severities) if line else [],
                 breaking_point=found,
-                search=self._summary(trials),
+                search=self._summary(screening),
                 warnings=self._search_warnings(),
                 minimum_patients=self.decision.minimum_patients,
             )
@@ -183,57 +181,35 @@ class _Verification:
             dsc_below=gross.dsc_below if gross else None,
         )
 
-    def _screen(self, first_points: Sequence[Point]) -> list[Trial]:
-        """Search on the screening patients, one noise draw each."""
-        cohort = self._cohort(self.evaluation.measure([CLEAN], screening=True))
-        structures = [s for s in self.structures if cohort.counted(s)]
+    def _screen(self, first_points: Sequence[Point]) -> Screening:
+        """Search on the screening patients, one noise draw each; on all where these lack one of the structures."""
+        structures = [s for s in self.structures if self.cohort.counted(s)]
         if not structures:
-            structures, cohort = [s for s in self.structures if self.cohort.counted(s)], self.cohort
-        done = 0
+            return Screening()
+        few = self._cohort(self.evaluation.measure([CLEAN], screening=True))
+        screening = all(few.counted(structure) for structure in structures)
+        return screen(
+            self.space,
+            self.criterion,
+            few if screening else self.cohort,
+            structures,
+            lambda points: self.evaluation.measure(points, screening=screening, realisations=1),
+            budget=self.budget.points,
+            corners=self.budget.corners,
+            seed=self.seed,
+            first=first_points,
+            progress=lambda done: self.progress("searching", min(done, self.budget.points), self.budget.points),
+        )
 
-        def badness(points: Sequence[Point]) -> list[dict[str, float]]:
-            nonlocal done
-            screening = cohort is not self.cohort
-            rows: dict[str, list[Measurement]] = {str(point): [] for point in points}
-            for m in self.evaluation.measure(points, screening=screening, realisations=1):
-                rows[m.point].append(m)
-            done += len(points)
-            self.progress("searching", done, self.budget.points)
-            return [self._badness(cohort, rows[str(point)], structures) for point in points]
-
-        if not structures:
-            return []
-        return search(
-            self.space, badness, budget=self.budget.points, seed=self.seed, first=first_points,
-            most_corners=self.budget.corners,
-        )  # fmt: skip
-
-    def _badness(self, cohort: Cohort, rows: list[Measurement], structures: Sequence[str]) -> dict[str, float]:
-        values = {s: self.criterion.badness(cohort.at(rows, s).values) for s in structures}
-        if self.requirement.measure.metric == GROSS_FAILURE_RATE:  # flat where nothing fails yet: let DSC lead the way
-            lost = [1 - m.scores["dsc"] for m in rows if m.scores.get("dsc") is not None]
-            values = {s: value + 1e-3 * float(np.mean(lost or [0])) for s, value in values.items()}
-        return values
-
-    def _decided(self, trials: list[Trial]) -> list[Point]:
-        """The points that decide: worst of the search for each structure, all corners, and the identity where claimed."""
+    def _decided(self, screening: Screening, first_points: Sequence[Point]) -> list[Point]:
+        """The points that decide: the worst of the search, all corners, what failed last time, and the mildest point."""
         if not self.requirement.domains:
             return [CLEAN]
-        chosen: list[Position] = []
-        for structure in trials[0].badness if trials else ():
-            ranked = sorted(trials, key=lambda trial: (-trial.badness[structure], str(trial.point)))
-            picked: list[Trial] = []
-            for trial in ranked:
-                here = self.space.embedded([trial.position, *(p.position for p in picked)])
-                if (
-                    len(picked) < self.budget.worst
-                    and (np.abs(here[1:] - here[0]).max(axis=1, initial=0) >= APART).all()
-                ):
-                    picked.append(trial)
-            chosen += [trial.position for trial in picked]
-        if set(self.evaluation.screening_patients) == set(self.evaluation.patients) and self.realisations == 1:
-            chosen += [trial.position for trial in trials]  # measured on all patients already
+        chosen = screening.worst(self.space, self.budget.worst)
+        if screening.patients == len(self.evaluation.patients) and self.realisations == 1:
+            chosen += [trial.position for trial in screening.trials]  # measured on all patients already
         chosen += self.space.corners(self.budget.corners)
+        chosen += [position for position in map(self.space.position, first_points[: self.budget.corners]) if position]
         return list(dict.fromkeys([*map(self.space.point, chosen), self.space.identity()]))
 
     def _line(self) -> SeverityLine | None:
@@ -287,17 +263,17 @@ class _Verification:
                 cells += [(severity, cell)] if cell else []
         return cells
 
-    def _summary(self, trials: Sequence[Trial]) -> dict[str, Any]:
+    def _summary(self, screening: Screening) -> dict[str, Any]:
         if not self.requirement.domains:
             return {"points_tried": 0, "screening_patients": 0, "decided_points": 1}
         return {
-            "points_tried": len(trials),
-            "screening_patients": len(self.evaluation.screening_patients),
+            "points_tried": len(screening.trials),
+            "screening_patients": screening.patients,
             "decided_points": len({point for point, _ in self.cells}),
             "realisations": self.realisations,
             "seed": self.seed,
             "units": {a.parameter.name: a.parameter.unit for a in self.space.axes if isinstance(a, Continuous)},
-            "trials": [{"point": str(trial.point), "excess": trial.worst} for trial in trials],
+            "trials": [{"point": str(trial.point), "excess": trial.worst} for trial in screening.trials],
         }
 
     def _search_warnings(self) -> list[str]:

@@ -57,15 +57,21 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
         for bound, up in ((cell.interval.low, False), (cell.interval.high, True))
     )
     n = len(cell.values.patients)
+    estimate = outward(cell.estimate, criterion.limit, up=cell.estimate > criterion.limit)
     numbers = (
-        f"{measured(requirement)} of {cell.structure} = {cell.estimate:.3g} [{low}, {high}]{suffix} "
-        f"({n} patients, one-sided {requirement.confidence:.4g} each side)"
+        f"{measured(requirement)} of {cell.structure} = {estimate} [{low}, {high}]{suffix} "
+        f"({n} patients, one-sided {100 * requirement.confidence:.6g} %)"
     )
     limit = f"{criterion.comparison} {criterion.limit:g}{suffix}"
     if criterion.comparison == "within":
         limit = f"within ±{criterion.limit:g}{suffix}"
     if cell.verdict == "passed":
-        return f"{numbers} is {limit} at {where}, the worst of what was measured on all patients"
+        place = (
+            f"at {where}, the worst of all that was measured on all patients"
+            if requirement.domains
+            else "on clean images"
+        )
+        return f"{numbers} is {limit} {place}"
     if cell.verdict == "failed":
         return f"{numbers} is not {limit} at {where}"
     needed = criterion.patients_needed(cell.values.values)
