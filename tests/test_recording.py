@@ -145,6 +145,16 @@ def test_a_second_run_and_two_workers_give_the_same_numbers(project) -> None:
     assert reports[0] == reports[2]
 
 
+def test_next_run_looks_first_where_the_last_one_failed(project) -> None:
+    project.run("-k", "NOISE-2")
+    project.run("-k", "NOISE-2")
+
+    connection = sqlite3.connect(project.path / "segrobust-report" / "run.sqlite")
+    (first,) = connection.execute("SELECT value FROM run WHERE key = 'first_points'").fetchone()
+    connection.close()
+    assert json.loads(first)["NOISE-2"] == [project.result("NOISE-2")["worst"]["parameters"]]
+
+
 def test_older_run_is_set_aside_not_overwritten(project) -> None:
     project.run("-k", "CLEAN-1")
     project.run("-k", "CLEAN-1")

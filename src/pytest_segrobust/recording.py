@@ -231,8 +231,8 @@ def _open_store(config: pytest.Config) -> Store:
         store = Store.open(path)
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
     else:
-        make_way(path)
-        store = Store.create(path, {})
+        failing = _failing_points(make_way(path))
+        store = Store.create(path, {"first_points": failing})
     store.set_run(
         started=_now(),
         command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
@@ -243,6 +243,20 @@ def _open_store(config: pytest.Config) -> Store:
         status="running",
     )
     return store
+
+
+def _failing_points(older: Path | None) -> dict[str, list[Any]]:
+    """Where requirements failed in the last run of this folder: the next one looks there first."""
+    if older is None:
+        return {}
+    from .evidence.store import Store
+
+    with Store.open(older) as store:
+        return {
+            result.id: [result.worst["parameters"]]
+            for result in store.results().values()
+            if result.verdict == "failed" and result.worst is not None
+        }
 
 
 def _spec_of_python_tests(config: pytest.Config) -> Spec:

@@ -60,7 +60,6 @@ class Run:
         self.settings = settings
         self.spec = spec
         self.store = store
-        self.last_failures: dict[str, list[Point]] = {}
         self.started = time.perf_counter()
 
     @cached_property
@@ -74,7 +73,11 @@ class Run:
 
     def failing_points(self, requirement: str) -> list[Point]:
         """Where this requirement failed in the last run of this report folder: tried first."""
-        return list(self.last_failures.get(requirement, ()))
+        if self.store is None:
+            return []
+        from .perturbations.point import Point
+
+        return [Point.from_json(plain) for plain in self.store.run().get("first_points", {}).get(requirement, [])]
 
     def open_segmenter(self) -> Segmenter:
         """The model named by --segrobust-model, on the device asked for."""
