@@ -177,6 +177,7 @@ def test_failures_never_balance_a_bias_of_the_others(rows):
     perturbed = rows(NOISY, {**clean, "a": "crashed: x"}, key="volume_bias")
 
     assert np.mean(values(cohort, perturbed)) == pytest.approx((19 * 0.05 + 1) / 20)  # -1 would have made it 0
+    assert cohort.at(perturbed, "organ").cases[0].value == 1
     shrunk = dict.fromkeys(clean, -0.05)
     cohort = Cohort(rows(CLEAN, shrunk, key="volume_bias"), Measure("volume_bias"), "within")
     perturbed = rows(NOISY, {**shrunk, "a": "missed"}, key="volume_bias")

@@ -102,15 +102,19 @@ class Cohort:
         if self.measure.metric == GROSS_FAILURE_RATE:
             return self._failure_indicators(rows, structure)
         structures = self.structures if structure == MEAN else (structure,)
-        results: list[CaseResult] = []
+        present = {c: [s for s in structures if c not in self.excluded[s]] for c in self.counted(structure)}
+        by_case = {
+            c: _mean([self._case_value(c, s, m) for s in here for m in rows[c, s]]) for c, here in present.items()
+        }
         reduced: dict[str, list[_CaseValue]] = {}
-        for case in self.counted(structure):
-            here = [s for s in structures if case not in self.excluded[s]]
-            value = _mean([self._case_value(case, s, m) for s in here for m in rows[case, s]])
+        for case, value in by_case.items():
             reduced.setdefault(self.patient_of[case], []).append(value)
-            results.append(self._case_result(case, structure, here, rows, value.value))
         sign = self._adverse_sign(list(reduced.values()))
         values = np.array([_signed(cases, sign) for cases in reduced.values()], float)
+        results = (
+            self._case_result(case, structure, here, rows, _signed([by_case[case]], sign))
+            for case, here in present.items()
+        )
         return PatientValues(tuple(reduced), values, tuple(results))
 
     def _why_not(self, clean: Measurement) -> str:
