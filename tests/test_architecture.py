@@ -21,11 +21,12 @@ LAYERS = (
     {"verification"},
     {"run"},
     {"replay", "python_requirements", "options", "progress", "strategies", "workers"},
-    {"assertions", "recording"},
-    {"collection", "cli"},
+    {"assertions", "opening"},
+    {"recording", "cli"},
+    {"collection"},
     {"plugin"},
 )
-PYTEST_LAYER = {"plugin", "options", "collection", "recording", "workers", "python_requirements", "progress"}
+PYTEST_LAYER = {"plugin", "options", "collection", "opening", "recording", "workers", "python_requirements", "progress"}
 
 
 def room(path: Path) -> str:

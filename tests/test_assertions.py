@@ -102,3 +102,19 @@ def test_marker_without_id_is_a_usage_error(project) -> None:
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*give the requirement an id*"])
+
+
+def test_worker_that_dies_in_a_python_requirement_makes_it_invalid(project) -> None:
+    project.spec("")
+    project.pytester.makepyfile("""
+        import os
+        import pytest
+
+        @pytest.mark.requirement("PY-9")
+        def test_deadly(segrobust):
+            os.kill(os.getpid(), 9)
+    """)
+
+    project.run("-n", "1")
+
+    assert project.verdicts == {"PY-9": "invalid"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from . import options, python_requirements, recording
+from . import opening, options, python_requirements, recording
 from .errors import SegrobustError
 from .options import requirement_key
 from .progress import progress_line
@@ -51,7 +51,7 @@ class RequirementFile(pytest.File):
         from .requirements.spec import load
 
         spec = load(self.path)
-        recording.remember_spec(self.config, spec)
+        opening.remember_spec(self.config, spec)
         for requirement in spec.requirements:
             yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement)
 
@@ -111,7 +111,7 @@ def declare(config: pytest.Config, items: list[pytest.Item]) -> None:
                 f"requirement {identifier} stands twice: {taken[identifier].nodeid} and {item.nodeid}; give each its own id"
             )
         taken[identifier] = item
-    recording.declare(config, [item.stash[requirement_key] for item in taken.values()])
+    recording.declare(config, {item.nodeid: item.stash[requirement_key] for item in taken.values()})
 
 
 def refuse_without_model(session: pytest.Session) -> None:

@@ -89,7 +89,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 @pytest.fixture(scope="session")
 def segrobust_run(request: pytest.FixtureRequest) -> Run:
     """The run: the spec, the options and the store."""
-    from .recording import open_run
+    from .opening import open_run
 
     return open_run(request.config)
 
