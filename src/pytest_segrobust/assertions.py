@@ -267,7 +267,7 @@ class Estimate:
             two_sided=(two_sided.low, two_sided.high),
             limit=criterion.limit,
             comparison=criterion.comparison,
-            unit="%" if criterion.is_share else measures.unit(self.measure),
+            unit="mm" if measures.unit(self.measure) == "mm" and not criterion.is_share else "",
             confidence=self.confidence,
             method=cell.interval.method,
             n_patients=len(cell.values.patients),

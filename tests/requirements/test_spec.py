@@ -38,7 +38,7 @@ def test_a_file_is_read_into_settings_and_requirements(spec_file, perturbations)
     first, second = spec.requirements
     assert (first.id, first.rationale, first.risks) == ("ROB-001", "inter-reader DSC is 0.90", ("H-3",))
     assert first.statement == "DSC drop of anterior under gaussian noise with sigma <= 0.1 is below 5 %"
-    assert second.statement == ""
+    assert second.statement == "DSC is at least 0.8"
     assert render(second, perturbations) == "DSC is at least 0.8"
     lines = path.read_text().splitlines()
     assert lines[first.line - 1] == 'id = "ROB-001"'

@@ -70,7 +70,7 @@ class Requirement:
     rationale: str = ""
     risks: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    statement: str = ""  # as the user wrote it; "" for the long form
+    statement: str = ""  # as the user wrote it; for the long form, the sentence that means the same
     line: int = 0  # where it stands in its file
     extra: dict[str, str] = field(default_factory=dict, compare=False)
 

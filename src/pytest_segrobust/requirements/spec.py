@@ -21,7 +21,8 @@ from pytest_segrobust.requirements.lines import line_of
 from pytest_segrobust.requirements.measure import needs_reference, words
 from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
-from pytest_segrobust.requirements.sentence import parse, render
+from pytest_segrobust.requirements.sentence import parse
+from pytest_segrobust.requirements.wording import render, render
 from pytest_segrobust.requirements.settings import (
     DataSettings,
     DecisionSettings,
@@ -168,7 +169,7 @@ def _requirement(
         rationale=table.rationale,
         risks=tuple(table.risks),
         tags=tuple(table.tags),
-        statement=table.statement or "",
+        statement=table.statement or render(claim, catalogue),
         line=line_of(file.text, (*here, "id")),
     )
 
