@@ -22,7 +22,6 @@ from pytest_segrobust.requirements.measure import needs_reference, words
 from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
 from pytest_segrobust.requirements.sentence import parse
-from pytest_segrobust.requirements.wording import render, render
 from pytest_segrobust.requirements.settings import (
     DataSettings,
     DecisionSettings,

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..header import UNKNOWN_AXIS, Header, check_spacing
 
-
 SCREEN_DPI = (72, 96)
 """What programs write that know no physical size; taken as mm it would make every distance wrong."""
 
