@@ -33,6 +33,7 @@ def differences(report: Path) -> list[str]:
 
 
 def main() -> int:
+    """The command."""
     report = Path(sys.argv[1])
     code = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     if code != 1 or not report.exists():

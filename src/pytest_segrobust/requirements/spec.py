@@ -21,7 +21,7 @@ from pytest_segrobust.requirements.lines import line_of
 from pytest_segrobust.requirements.measure import needs_reference, words
 from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
-from pytest_segrobust.requirements.sentence import parse
+from pytest_segrobust.requirements.sentence import parse, render
 from pytest_segrobust.requirements.settings import (
     DataSettings,
     DecisionSettings,
