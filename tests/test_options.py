@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 
@@ -57,6 +60,19 @@ def test_every_option_has_an_ini_twin(project) -> None:
 
     report = json.loads((project.path / "evidence" / "report.json").read_text())
     assert (report["seed"], report["profile"], report["device"]) == (7, "smoke", "cpu")
+
+
+def test_report_lies_where_pytest_was_started_unless_said_otherwise(project) -> None:
+    (project.path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    folder = project.path / "verification"
+    folder.mkdir()
+
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "../segrobust.toml", "--segrobust-model=networks:discs",
+         "--segrobust-profile=smoke", "-k", "CLEAN-1"], cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+
+    assert (folder / "segrobust-report" / "report.json").exists()
 
 
 def test_unknown_profile_in_the_ini_file_is_a_usage_error(project) -> None:

@@ -75,7 +75,7 @@ def specs(config: pytest.Config) -> list[Path]:
 def report_directory(config: pytest.Config) -> Path:
     """The folder of the evidence, absolute."""
     text, base = _one(config, "report")
-    return (base / (text or "segrobust-report")).resolve()
+    return (base / text if text else config.invocation_params.dir / "segrobust-report").resolve()
 
 
 def data_root(config: pytest.Config) -> Path | None:
