@@ -22,7 +22,7 @@ demo: $(READY)
 	$(BIN)/python examples/chest_ct/cohort.py $(DEMO)/cohort
 	$(BIN)/python -m pytest examples/chest_ct/segrobust.toml -p no:cacheprovider \
 		--segrobust-model=examples/chest_ct/weights.pt --segrobust-data=$(DEMO)/cohort \
-		--segrobust-report=$(DEMO)/report $(ARGS); code=$$?; \
+		--segrobust-report=$(DEMO)/report -n 2 $(ARGS); code=$$?; \
 	$(BIN)/python examples/chest_ct/expected.py $(DEMO)/report/report.json $$code
 
 test: $(READY)
