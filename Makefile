@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo picture test lint clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,11 @@ demo: $(READY)
 		--segrobust-model=examples/chest_ct/weights.pt --segrobust-data=$(DEMO)/cohort \
 		--segrobust-report=$(DEMO)/report -n 2 $(ARGS); code=$$?; \
 	$(BIN)/python examples/chest_ct/expected.py $(DEMO)/report/report.json $$code
+
+# The picture in the README: the first page of the demo's report, in any Chromium.
+picture: demo
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1560 \
+		--user-data-dir=build/chromium --screenshot=docs/report.png file://$(CURDIR)/$(DEMO)/report/report.html
 
 test: $(READY)
 	$(BIN)/python -m pytest -p no:cacheprovider -n 2 $(ARGS)

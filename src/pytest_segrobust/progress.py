@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
+START_OF_LINE = "\r\x1b[2K"
+
 
 def progress_line(config: pytest.Config, requirement: str) -> Progress | None:
     """What `verify` calls with (stage, done, total), or None where there is no terminal to write on."""
@@ -39,17 +41,10 @@ class _Line:
             f"[bold]{self.requirement}[/bold]", stage, ProgressBar(total=max(total, 1), completed=done, width=30),
             f"{done}/{total}",
         )  # fmt: skip
+        with self.console.capture() as drawn:  # a table ends its line, and this one must stay open
+            self.console.print(line)
         with self.capture.global_and_fixture_disabled():
-            self.console.file = sys.stdout
-            self.console.control(_start_of_line())
-            self.console.print(line, end="")
-            self.console.file.flush()
+            sys.stdout.write(START_OF_LINE + drawn.get().rstrip("\n"))
             if done >= total:
-                self.console.control(_start_of_line())
-
-
-def _start_of_line() -> Any:
-    from rich.control import Control
-    from rich.segment import ControlType
-
-    return Control((ControlType.CARRIAGE_RETURN,), (ControlType.ERASE_IN_LINE, 2))
+                sys.stdout.write(START_OF_LINE)
+            sys.stdout.flush()
