@@ -204,7 +204,12 @@ def test_a_structure_that_only_the_clean_prediction_has_is_lost() -> None:
     assert score(nothing, None, clean_prediction=blobs(1)).failure == "lost"
     assert score(nothing, None, clean_prediction=blobs(1)).values == {"agreement": 0}
     assert score(nothing, None, clean_prediction=nothing).failure is None
-    assert score(blobs(1), None, clean_prediction=nothing).failure is None
+
+
+def test_a_structure_that_only_the_perturbed_prediction_has_is_invented_where_there_is_no_label() -> None:
+    nothing = np.zeros((18, 22, 14), bool)
+    invented = score(blobs(1), None, clean_prediction=nothing)
+    assert (invented.failure, invented.values) == ("invented", {"agreement": 0})
 
 
 def test_the_label_says_whether_a_structure_is_missed_even_where_the_clean_prediction_had_it() -> None:

@@ -11,7 +11,7 @@
 * "Predicted voxels": an empty reference counts as one voxel, see `volume`.
 * "Worst" is the largest volume error that any mask could have in this image: failing is never better than an answer.
 * Agreement compares two predictions; its "reference" is the clean one, and a clean prediction that failed agrees with
-  nothing (0). It has no reference to be lost from, so a structure that only the clean prediction has is "lost".
+  nothing (0). Where there is no label, a structure that only the clean prediction has is "lost", one that it lacks "invented".
 * Both empty counts only where cases with an empty reference are scored at all ([decision] empty_reference = "score");
   `reference_voxels` of 0 is how verification finds the ones to leave out.
 """
@@ -37,7 +37,7 @@ Entry = float | Literal["diagonal", "bias", "error", "worst error"]
 class Scores:
     """The scores of one structure of one case; keys of `values` are those of METRICS, and "nsd@2" for NSD at 2 mm.
 
-    `failure` is None, "missed", "false detection", "lost", or what the model did wrong. `reference_voxels` is None
+    `failure` is None, "missed", "false detection", "lost", "invented", or what the model did wrong. `reference_voxels` is None
     where there is no label, `predicted_voxels` where there is no prediction.
     """
 

@@ -28,6 +28,7 @@ OVERLAPS: dict[str, Callable[[Confusion], float]] = {
     "over_segmentation": overlap.over_segmentation,
     "under_segmentation": overlap.under_segmentation,
 }
+UNLABELLED: dict[Situation, str] = {"missed": "lost", "false detection": "invented"}  # beside the clean prediction
 VOLUMES: dict[str, Callable[[int, int], float]] = {"volume_bias": volume_bias, "volume_error": volume_error}
 
 
@@ -69,9 +70,9 @@ def score(
                 )
                 values |= _surface_values(surface, reference, asked, tolerances)
     if "agreement" in asked and (clean_prediction is not None or metrics is not None):
-        values["agreement"], lost = _agreement(prediction, box, voxels, clean_prediction)
-        if lost and reference is None:
-            failure = "lost"
+        values["agreement"], changed = _agreement(prediction, box, voxels, clean_prediction)
+        if reference is None:
+            failure = changed
     return Scores(values, failure, reference.voxels if reference else None, voxels)
 
 
@@ -105,14 +106,14 @@ def _surface_values(
     return values
 
 
-def _agreement(prediction: Mask, box: Box | None, voxels: int, clean: Mask | None) -> tuple[float, bool]:
-    """DSC with the clean prediction, and whether the structure was there and is lost."""
+def _agreement(prediction: Mask, box: Box | None, voxels: int, clean: Mask | None) -> tuple[float, str | None]:
+    """DSC with the clean prediction, and "lost" or "invented" where only one of the two has the structure."""
     if clean is None:
-        return float(POLICY["failed"]["agreement"]), False
+        return float(POLICY["failed"]["agreement"]), None
     check_mask(clean, "the clean prediction", prediction.shape)
     clean_voxels = int(np.count_nonzero(clean))
     situation = _situation(voxels, clean_voxels)
     if situation is not None:
-        return float(POLICY[situation]["agreement"]), situation == "missed"
+        return float(POLICY[situation]["agreement"]), UNLABELLED.get(situation)
     shared = int(np.count_nonzero(prediction[box] & clean[box])) if box else 0
-    return overlap.dsc(Confusion(shared, voxels - shared, clean_voxels - shared)), False
+    return overlap.dsc(Confusion(shared, voxels - shared, clean_voxels - shared)), None
