@@ -156,9 +156,48 @@ def test_cases_without_a_label_count_for_agreement_alone(rows):
     assert Cohort(clean, DROP, "below").excluded["organ"] == {"a": "no label"}
 
 
-def test_agreement_of_nothing_with_nothing_says_nothing(rows):
-    empty = {"a": (1.0, {"reference_voxels": None, "predicted_voxels": 0})}
+def test_agreement_of_nothing_with_nothing_says_nothing_where_the_label_is_empty(rows):
+    empty = {"a": (1.0, {"reference_voxels": 0, "predicted_voxels": 0})}
     assert Cohort(rows(CLEAN, empty, key="agreement"), Measure("agreement"), "at least").counted("organ") == ()
+
+
+def test_without_labels_n_does_not_depend_on_what_is_predicted_and_an_invention_agrees_with_nothing(rows):
+    nothing = {"reference_voxels": None, "predicted_voxels": 0}
+    clean = rows(CLEAN, dict.fromkeys("abc", (1.0, nothing)), key="agreement")
+    cohort = Cohort(clean, Measure("agreement"), "at least")
+    perturbed = rows(NOISY, {"a": (1.0, nothing), "b": (1.0, nothing), "c": ("invented", {**nothing})}, key="agreement")
+
+    assert cohort.counted("organ") == ("a", "b", "c")
+    assert values(cohort, perturbed) == [1.0, 1.0, 0.0]
+    assert cohort.at_risk == ("a", "b", "c")
+
+
+def test_a_gross_failure_rate_is_about_labelled_cases_since_in_others_none_would_show(rows):
+    cases = {"a": 0.8, "b": (0.8, {"reference_voxels": None}), "c1": 0.8, "c2": (0.8, {"reference_voxels": None})}
+    cohort = Cohort(rows(CLEAN, cases), Measure("gross_failure_rate"), "below")
+    perturbed = rows(NOISY, {**cases, "c2": ("crashed: x", {"reference_voxels": None})})
+
+    assert cohort.excluded["organ"] == {"b": "no label", "c2": "no label"}
+    found = cohort.at(perturbed, "organ")
+    assert (found.patients, found.values.tolist()) == (("a", "c"), [0, 1])
+    assert [case.case for case in found.cases] == ["a", "c1"]
+    assert cohort.at_risk == ("a", "c")
+
+
+@pytest.mark.parametrize("metric", ["dsc", "agreement", "gross_failure_rate"])
+@pytest.mark.parametrize("empty_reference", ["exclude", "score"])
+def test_a_case_without_the_structure_that_is_perturbed_is_in_no_structures_n(rows, metric, empty_reference):
+    clean = rows(CLEAN, {"a": 0.8, "b": 0.8}) + rows(CLEAN, {"a": 0.8, "b": (1.0, {"reference_voxels": 0})}, "lesion")
+    kwargs = {"empty_reference": empty_reference, "perturbed_structures": ["lesion"]}
+    cohort = Cohort(clean, Measure(metric), "at least", **kwargs)
+
+    assert cohort.excluded == {"organ": {"b": "nothing to perturb"}, "lesion": {"b": "nothing to perturb"}}
+    assert cohort.counted(MEAN) == cohort.at_risk == ("a",)
+
+
+def test_a_gain_counts_as_much_as_the_worst_loss_at_most(rows):
+    cohort = Cohort(rows(CLEAN, {"a": 0.01, "b": 0.8}), Measure("dsc", "relative drop"), "below")
+    assert values(cohort, rows(NOISY, {"a": 0.9, "b": 0.4})) == [-1.0, 0.5]
 
 
 def test_agreement_with_a_clean_prediction_that_missed_the_structure_is_none(rows):

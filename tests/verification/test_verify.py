@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -242,8 +243,6 @@ def test_too_few_patients_are_not_evaluable(fake, dropping, noise):
 
 
 def test_a_structure_that_no_reference_has_is_not_evaluable_even_if_the_other_passes(fake, dropping, noise):
-    from dataclasses import replace
-
     def empty(m):
         return replace(m, reference_voxels=0) if m.structure == "tumour" else m
 
@@ -256,8 +255,6 @@ def test_a_structure_that_no_reference_has_is_not_evaluable_even_if_the_other_pa
 
 
 def test_cases_without_a_label_are_not_evaluable_but_for_agreement(fake, noise):
-    from dataclasses import replace
-
     evaluation = fake(
         lambda v, p, s: {"dsc": 0.9, "agreement": 0.98 - 0.001 * p if v else 1.0},
         change=lambda m: replace(m, reference_voxels=None, predicted_voxels=90),
@@ -330,8 +327,6 @@ def test_a_second_run_that_begins_with_the_failures_of_the_first_gives_the_same_
 
 
 def test_a_structure_that_no_screening_patient_has_is_searched_on_all_patients(fake, noise):
-    from dataclasses import replace
-
     def model(values, patient, structure):
         near = math.exp(-((values.get("sigma", 0) - 0.033) ** 2) / 1e-5) if structure == "tumour" else 0
         return {"dsc": 0.9 - 0.5 * near - 0.001 * patient}
@@ -383,3 +378,38 @@ def test_a_two_dimensional_hd95_claim_is_in_mm(fake, dropping, noise):
     assert found.estimate == pytest.approx(1.0, rel=0.02)
     assert " mm (20 patients" in found.reason
     assert np.isfinite(found.interval).all()
+
+
+def test_a_gross_failure_rate_without_labels_is_not_evaluable(fake, noise):
+    evaluation = fake(lambda v, p, s: {"dsc": 0.9}, n=60, change=lambda m: replace(m, reference_voxels=None))
+    found = run(noise(0.05, measure=Measure("gross_failure_rate")), evaluation)
+
+    assert found.verdict == "not_evaluable"
+    assert "0 patients can be judged" in found.reason
+    assert any("60 cases are not in its n (no label)" in warning for warning in found.warnings)
+
+
+def test_what_no_gross_failure_rules_out_is_said_of_labelled_patients_alone(fake, dropping, noise):
+    def half(m):
+        return replace(m, reference_voxels=None) if m.patient < "p10" else m
+
+    found = run(noise(0.5), fake(dropping(steady), change=half))
+    assert found.gross_failures.n_patients == 10
+    assert any("no gross failure in 10 patients rules out only rates above 25.9 %" in w for w in found.warnings)
+    assert any("10 patients without a label" in warning for warning in found.warnings)
+
+
+def test_noise_on_a_structure_counts_only_the_patients_who_have_it(fake, noise):
+    """Unperturbed cases lose nothing: counted as 0, they would bring the mean of the perturbed ones below the limit."""
+
+    def model(values, patient, structure):
+        return {"dsc": 0.9 - (0.08 if values and patient >= 10 else 0.0) - 0.0001 * patient * bool(values)}
+
+    def lacking(m):
+        return replace(m, reference_voxels=0) if m.structure == "lesion" and m.patient < "p10" else m
+
+    evaluation = fake(model, structures=("organ", "lesion"), screening=12, change=lacking)
+    on_lesion = (Domain("gaussian noise", (Range("sigma", 0.1, 0.1),), on="lesion"),)
+    found = run(noise(0.06, structure="organ", domains=on_lesion), evaluation)
+    assert (found.verdict, found.n_patients) == ("failed", 10)
+    assert any("organ: 10 cases are not in its n (nothing to perturb)" in warning for warning in found.warnings)

@@ -38,17 +38,18 @@ def count_gross_failures(
     """Patients with a gross failure anywhere in `measurements`, and the exact upper bound of their share.
 
     A patient counts once, whatever the number of its cases, structures, points and noise draws that failed; each case is
-    listed once per structure and point.
+    listed once per structure and point. `patients` are those in whom a failure would have shown.
     """
     from pytest_segrobust.evidence.records import GrossFailures
 
-    everyone = set(patients)
+    everyone = set(patients)  # who failed was at risk, even if not among these
     listed: dict[tuple[str, str, str], dict[str, str]] = {}
     failed: set[str] = set()
     for m, why in gross_failures(measurements, dsc_below):
         failed.add(m.patient)
         row = {"case": m.case, "patient": m.patient, "structure": m.structure, "point": m.point, "failure": why}
         listed.setdefault((m.case, m.structure, m.point), row)
+    everyone |= failed
     if not everyone:
         return GrossFailures(0, 0, 1.0)
     bound = clopper_pearson(len(failed), len(everyone), confidence)[1]

@@ -16,7 +16,7 @@ from pytest_segrobust.perturbations.point import CLEAN
 from .failures import gross_failures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_segrobust.requirements.requirement import Comparison, Measure
 
@@ -46,9 +46,13 @@ class Cohort:
     """The cases of a claim: who counts is settled once, on the clean images, so that n is the same everywhere.
 
     `clean` are the measurements of the clean point, all cases and structures. Cases without a label count for
-    agreement alone. With `empty_reference` "exclude", a case whose reference lacks a structure leaves that structure's
-    n, clean and perturbed alike (what the model invents there is a gross failure); with "score" it is scored.
-    Agreement has the clean prediction as its reference where there is no label.
+    agreement alone: without one, a structure that was missed or invented would not show. With `empty_reference`
+    "exclude", a case whose reference lacks a structure leaves that structure's n, clean and perturbed alike (what the
+    model invents there is a gross failure); with "score" it is scored.
+    Agreement has the clean prediction as its reference where there is no label. Every such case counts, whatever was
+    predicted: nothing twice agrees (1), and something that only the perturbed image brings forth is invented (0).
+    `perturbed_structures` are those that perturbations are confined to: a case that lacks one is not perturbed, so it
+    says nothing and leaves every structure's n.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Cohort:
         *,
         empty_reference: Literal["exclude", "score"] = "exclude",
         dsc_below: float | None = None,
+        perturbed_structures: Collection[str] = (),
     ) -> None:
         self.measure, self.comparison, self.dsc_below = measure, comparison, dsc_below
         self.empty_reference = empty_reference
@@ -69,6 +74,10 @@ class Cohort:
             raise EvidenceError(
                 "the clean measurements do not hold each structure of each case exactly once; run again"
             )
+        on = [structure for structure in dict.fromkeys(perturbed_structures) if structure in self.structures]
+        self.unperturbed = {
+            case for case in self.patient_of if any(self.clean[case, s].reference_voxels == 0 for s in on)
+        }
         self.excluded: dict[str, dict[str, str]] = {
             structure: {case: why for case in self.patient_of if (why := self._why_not(self.clean[case, structure]))}
             for structure in self.structures
@@ -78,6 +87,20 @@ class Cohort:
     def patients(self) -> tuple[str, ...]:
         """Every patient enrolled, in order."""
         return tuple(dict.fromkeys(self.patient_of.values()))
+
+    @property
+    def at_risk(self) -> tuple[str, ...]:
+        """The patients in whom a gross failure would have shown: perturbed, and labelled unless predictions are compared.
+
+        Without a label nothing but a crash, NaN or a wrong shape shows, which rules out no rate of gross failures.
+        """
+        blind = self.measure.metric != "agreement"
+        cases = {
+            case
+            for (case, _), m in self.clean.items()
+            if case not in self.unperturbed and not (blind and m.reference_voxels is None)
+        }
+        return tuple(dict.fromkeys(patient for case, patient in self.patient_of.items() if case in cases))
 
     def counted(self, structure: str) -> tuple[str, ...]:
         """The cases in a structure's n; for MEAN those with at least one structure."""
@@ -119,14 +142,16 @@ class Cohort:
 
     def _why_not(self, clean: Measurement) -> str:
         """Why a case is not in a structure's n; "" where it is."""
-        if self.measure.metric == GROSS_FAILURE_RATE:
-            return ""
-        if self.measure.metric == "agreement":
-            nothing = clean.reference_voxels == 0 or (clean.reference_voxels is None and clean.predicted_voxels == 0)
-            return "nothing to agree on" if nothing and self.empty_reference == "exclude" and not clean.failure else ""
-        if clean.reference_voxels is None:
+        metric, unlabelled = self.measure.metric, clean.reference_voxels is None
+        if unlabelled and metric != "agreement":
             return "no label"
-        return "empty reference" if clean.reference_voxels == 0 and self.empty_reference == "exclude" else ""
+        if clean.case in self.unperturbed:
+            return "nothing to perturb"
+        if clean.reference_voxels != 0 or self.empty_reference != "exclude" or metric == GROSS_FAILURE_RATE:
+            return ""
+        if metric == "agreement":
+            return "" if clean.failure else "nothing to agree on"
+        return "empty reference"
 
     def _rows(self, measurements: Sequence[Measurement]) -> dict[tuple[str, str], list[Measurement]]:
         rows: dict[tuple[str, str], list[Measurement]] = {}
@@ -156,7 +181,9 @@ class Cohort:
             return self._worst_sign(max(abs(after - before), 1.0))
         if form == "increase":
             return _CaseValue(after - before)
-        return _CaseValue((before - after) / (before if form == "relative drop" else 1.0))
+        if form == "relative drop":  # a gain counts as much as the worst loss at most, or one case outweighs many
+            return _CaseValue(max((before - after) / before, -1.0))
+        return _CaseValue(before - after)
 
     def _useless(self, clean: Measurement) -> bool:
         """Whether the clean prediction had failed, or scored so low that nothing was left to lose."""
@@ -212,12 +239,14 @@ class Cohort:
     def _failure_indicators(self, rows: Mapping[tuple[str, str], list[Measurement]], structure: str) -> PatientValues:
         chosen = [m for (_, s), found in rows.items() if structure in (MEAN, s) for m in found]
         failed = {m.case: why for m, why in gross_failures(chosen, self.dsc_below)}
-        patients = {self.patient_of[case] for case in failed}
+        counted = self.counted(structure)
+        patients = tuple(dict.fromkeys(self.patient_of[case] for case in counted))
+        hit = {self.patient_of[case] for case in failed}  # by a case that is not counted, too
         results = tuple(
-            CaseResult(case, patient, structure, None, None, float(case in failed), failed.get(case))
-            for case, patient in self.patient_of.items()
+            CaseResult(case, self.patient_of[case], structure, None, None, float(case in failed), failed.get(case))
+            for case in counted
         )
-        return PatientValues(self.patients, np.array([float(p in patients) for p in self.patients]), results)
+        return PatientValues(patients, np.array([float(p in hit) for p in patients]), results)
 
 
 def _mean(values: Sequence[_CaseValue]) -> _CaseValue:

@@ -152,7 +152,7 @@ def _gross_failures(findings: Findings) -> GrossFailures:
     )
     return count_gross_failures(
         rows,
-        findings.cohort.patients,
+        findings.cohort.at_risk,
         dsc_below=findings.cohort.dsc_below,
         confidence=findings.requirement.confidence,
     )
@@ -202,9 +202,15 @@ def _warnings(findings: Findings, decisive: Cell, failures: GrossFailures) -> li
         words.append(
             f"{failures.count} of {n} patients had a gross failure (up to {at_most(failures.upper_bound)} of all): {cases}"
         )
-    else:
+    elif n:
         words.append(
             f"no gross failure in {n} patients rules out only rates above {at_most(zero_failure_bound(n, confidence))}"
+        )
+    unseen = len(set(findings.cohort.patients) - set(findings.cohort.at_risk))
+    if unseen:
+        words.append(
+            f"{unseen} patients without a label or without anything to perturb are not in that number: "
+            "in them only crashes, NaN and wrong shapes would have shown"
         )
     return words
 

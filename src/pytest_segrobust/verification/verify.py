@@ -179,6 +179,7 @@ class _Verification:
             self.requirement.comparison,
             empty_reference=self.decision.empty_reference,
             dsc_below=gross.dsc_below if gross else None,
+            perturbed_structures=[domain.on for domain in self.requirement.domains if domain.on is not None],
         )
 
     def _screen(self, first_points: Sequence[Point]) -> Screening:
