@@ -48,8 +48,24 @@ def test_other_measures(segrobust):
     assert segrobust.gross_failure_rate(noise) < 0.5
     assert segrobust.drop("dsc", noise).for_patients(0.5) < 0.5
 
+@pytest.mark.requirement("PY-8")
+def test_changes_without_a_perturbation(segrobust):
+    assert segrobust.drop("dsc", p.CLEAN) < 0.05
+
 def test_that_is_no_requirement(segrobust):
-    with pytest.raises(Exception, match="better when lower"):
+    drop = segrobust.drop("dsc", p.gaussian_noise(sigma=0.05))
+    for impossible in (
+        lambda: drop < 5,
+        lambda: segrobust.value("dsc") >= 0,
+        lambda: segrobust.gross_failure_rate() <= 1,
+        lambda: drop.for_patients(1.0),
+        lambda: drop.at_confidence(0.5),
+        lambda: segrobust.increase("dsc", p.CLEAN),
+    ):
+        with pytest.raises(Exception) as refused:
+            impossible()
+        assert type(refused.value).__name__ == "SpecError"
+    with pytest.raises(Exception, match="is better lower"):
         segrobust.drop("dsc", p.gaussian_noise(sigma=0.05)) > 0.1
     with pytest.raises(Exception, match="compare it with"):
         segrobust.value("dsc") == 0.9
@@ -69,9 +85,9 @@ def test_python_requirements_are_decided_and_recorded(python) -> None:
     assert python.verdicts | {"NOISE-1": "passed", "NOISE-2": "failed", "CLEAN-1": "passed"} == {
         "NOISE-1": "passed", "NOISE-2": "failed", "CLEAN-1": "passed",
         "PY-1": "passed", "PY-2": "passed", "PY-3": "failed", "PY-4": "invalid", "PY-5": "invalid", "PY-6": "failed",
-        "PY-7": "passed",
+        "PY-7": "passed", "PY-8": "invalid",
     }  # fmt: skip
-    result.assert_outcomes(passed=6, failed=5)
+    result.assert_outcomes(passed=6, failed=6)
     assert "is not below 5.00 points" in text
     assert python.result("PY-1")["statement"] == "Mild noise costs little."
     assert python.result("PY-1")["risks"] == ["H-3"]
@@ -83,7 +99,7 @@ def test_python_requirements_are_decided_and_recorded(python) -> None:
 def test_python_requirements_need_no_sentence_in_the_spec(python) -> None:
     python.spec("")
 
-    python.run("test_python.py", "-k", "mild_noise").assert_outcomes(passed=1, deselected=7)
+    python.run("test_python.py", "-k", "mild_noise").assert_outcomes(passed=1, deselected=8)
 
     assert python.verdicts["PY-1"] == "passed"
     assert python.report["data"]["n_patients"] == 8

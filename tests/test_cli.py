@@ -16,6 +16,13 @@ def segrobust(*arguments: str | Path):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def segrobust_process(project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest_segrobust.cli", *arguments],
+        cwd=project.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 def test_init_writes_a_spec_that_parses(tmp_path: Path) -> None:
     from pytest_segrobust.requirements.spec import load
 
@@ -59,10 +66,7 @@ def test_schema_is_json(tmp_path: Path) -> None:
 def test_replay_gives_the_stored_numbers(project) -> None:
     project.run("-k", "NOISE-2")
 
-    again = subprocess.run(
-        [sys.executable, "-m", "pytest_segrobust.cli", "replay", "segrobust-report", "NOISE-2", "--save", "saved"],
-        cwd=project.path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    again = segrobust_process(project, "replay", "segrobust-report", "NOISE-2", "--save", "saved")
 
     assert again.returncode == 0, again.stdout + again.stderr
     assert "the same numbers as stored" in again.stdout
@@ -73,15 +77,31 @@ def test_replay_gives_the_stored_numbers(project) -> None:
     }  # fmt: skip
 
 
+def test_replay_of_a_python_requirement_knows_what_was_scored(project) -> None:
+    project.pytester.makepyfile(
+        test_python="""
+        import pytest
+        from pytest_segrobust import perturbations as p
+
+        @pytest.mark.requirement("PY-1")
+        def test_surface(segrobust):
+            assert segrobust.increase("hd95", p.gaussian_noise(sigma=0.3)) < 0.001
+    """
+    )
+    project.run("test_python.py", "segrobust.toml")
+
+    again = segrobust_process(project, "replay", "segrobust-report", "PY-1")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "the same numbers as stored" in again.stdout
+
+
 def test_replay_says_that_the_model_has_changed(project) -> None:
     project.run("-k", "NOISE-2")
     text = (project.path / "networks.py").read_text()
     (project.path / "networks.py").write_text(text.replace("avg_pool2d(x, 5, 1, 2)", "avg_pool2d(x, 3, 1, 1)"))
 
-    again = subprocess.run(
-        [sys.executable, "-m", "pytest_segrobust.cli", "replay", "segrobust-report", "NOISE-2"],
-        cwd=project.path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    again = segrobust_process(project, "replay", "segrobust-report", "NOISE-2")
 
     assert again.returncode == 1
     assert "the model is not the one that was verified" in again.stdout

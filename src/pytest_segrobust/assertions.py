@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from .errors import DataError, SegrobustError, SpecError
 from .evidence.records import Measurement, RequirementResult
 from .perturbations.point import CLEAN, Point
+from .perturbations.severity import is_identity
 from .python_requirements import Comparison as Compared
+from .requirements import claim
 from .requirements import measure as measures
 from .requirements.requirement import Comparison, Form, Measure, Requirement
 from .verification.decision import SEVERITY, Cell, Criterion, judged, worst
@@ -82,7 +84,12 @@ class Segrobust:
                 first_points=self.run.failing_points(requirement.id),
                 progress=progress,
             )
-            result = replace(result, duration_seconds=time.perf_counter() - started)
+            result = replace(
+                result,
+                duration_seconds=time.perf_counter() - started,
+                context=self.evaluation.context,
+                score_keys=sorted(self.evaluation.score_keys),
+            )
             if result.worst is not None:
                 result = replace(result, replay=self.run.settings.replay_command(result.id))
             if self.run.store is not None:
@@ -94,10 +101,8 @@ class Segrobust:
     def _estimate(
         self, metric: str, form: Form, point: Point, structure: str | None, tolerance: float | None
     ) -> Estimate:
-        key = measures.from_key(metric).metric
-        if form not in measures.forms(key):
-            raise SpecError(f"{metric} has no {form}; it has {', '.join(measures.forms(key))}")
-        measure = Measure(key, form, tolerance)
+        measure = Measure(measures.from_key(metric).metric, form, tolerance)
+        claim.check_measure(measure)
         if structure is not None and structure not in self.evaluation.structures:
             raise SpecError(f"no structure is called '{structure}'; there are {', '.join(self.evaluation.structures)}")
         evaluation = self.evaluation.including(measures.score_key(measure))
@@ -111,6 +116,8 @@ class Segrobust:
             structure=structure,
             clean=tuple(clean),
             perturbed=tuple(perturbed),
+            context=evaluation.context,
+            score_keys=tuple(sorted(evaluation.score_keys)),
             decision=self.run.spec.decision,
             confidence=self.run.spec.decision.confidence,
             seed=self.run.settings.seed,
@@ -134,6 +141,8 @@ class Estimate:
     decision: DecisionSettings
     confidence: float
     seed: int
+    context: str = ""
+    score_keys: tuple[str, ...] = ()
     patients: float | None = None
     comparisons: list[Compared] | None = None
 
@@ -144,10 +153,12 @@ class Estimate:
 
     def for_patients(self, share: float) -> Estimate:
         """The claim for a share of patients instead of their mean: `drop.for_patients(0.95) < 0.05`."""
+        claim.check_patients(self.measure, share)
         return replace(self, patients=share)
 
     def at_confidence(self, confidence: float) -> Estimate:
         """Another one-sided confidence than the spec's."""
+        claim.check_share(confidence, "confidence")
         return replace(self, confidence=confidence)
 
     def within(self, limit: float) -> bool:
@@ -183,14 +194,10 @@ class Estimate:
         return self._words(comparison, float(limit), cell)
 
     def _compare(self, comparison: Comparison, limit: float) -> bool:
-        better = measures.better(self.measure)
         if not isinstance(limit, int | float):
             raise SpecError(f"{measures.words(self.measure)} compares with a number, not with {limit!r}")
-        good = {"lower": ("below", "at most"), "higher": ("above", "at least"), "zero": ("within",)}[better]
-        if comparison not in good:
-            raise SpecError(
-                f"{measures.words(self.measure)} is better when {better}: ask whether it is {' or '.join(good)} its limit"
-            )
+        claim.check_comparison(self.measure, comparison)
+        claim.check_limit(self.measure, comparison, float(limit))
         cell = self._worst_cell(comparison, float(limit))
         if self.comparisons is not None:
             self.comparisons.append(self._compared(comparison, float(limit), cell))
@@ -233,17 +240,17 @@ class Estimate:
         return self.decision.gross_failure.dsc_below if self.decision.gross_failure else None
 
     def _words(self, comparison: Comparison, limit: float, cell: Cell) -> list[str]:
-        claim = f"{self.WORDS[comparison]} {measures.format_value(self.measure, limit)}"
+        asked = f"{self.WORDS[comparison]} {measures.format_value(self.measure, limit)}"
         estimate, low, high = cell.estimate, cell.interval.low, cell.interval.high
         if self.patients is not None:
             numbers = f"share of patients who meet it = {estimate:.4g} [{low:.4g}, {high:.4g}]"
-            claim = f"is not at least {self.patients:g}, where {measures.words(self.measure)} {claim} for the others"
+            asked = f"is not at least {self.patients:g}, where {measures.words(self.measure)} {asked} for the others"
         else:
             bounds = ", ".join(measures.format_bound(self.measure, bound) for bound in (low, high))
             numbers = f"{measures.words(self.measure)} = {measures.format_value(self.measure, estimate)} [{bounds}]"
         people = f"{len(cell.values.patients)} patients, one-sided {self.confidence:.4g}"
         lines = [
-            f"{numbers} ({people}) {claim}",
+            f"{numbers} ({people}) {asked}",
             f"{cell.verdict.replace('_', ' ')} for {cell.structure} at {self.point}",
         ]
         return [*lines, cell.interval.warning] if cell.interval.warning else lines
@@ -253,7 +260,7 @@ class Estimate:
         two_sided = criterion.interval(cell.values.values, 0.975)
         failures = count_gross_failures(
             [m for m in self.perturbed if self.structure in (None, m.structure)],
-            cell.values.patients,
+            {m.patient for m in self.perturbed},
             dsc_below=self._dsc_below,
             confidence=self.confidence,
         )
@@ -275,10 +282,14 @@ class Estimate:
             gross_failures=failures,
             worst={"parameters": self.point.to_json(), "text": str(self.point), "structure": cell.structure},
             cases=list(cell.values.cases),
+            context=self.context,
+            score_keys=list(self.score_keys),
             warnings=[cell.interval.warning] if cell.interval.warning else [],
             reason="; ".join(self._words(comparison, limit, cell)[:2]) if cell.verdict != "passed" else "",
         )
-        return Compared(cell.verdict, SEVERITY.index(cell.verdict) * 1e9 + cell.excess, result)  # type: ignore[arg-type]
+        changes = self.measure.form != "value" or self.measure.metric == "agreement"
+        trivial = changes and is_identity(self.point)
+        return Compared(cell.verdict, SEVERITY.index(cell.verdict) * 1e9 + cell.excess, result, trivial=trivial)  # type: ignore[arg-type]
 
 
 __all__ = ["Estimate", "Segrobust", "SegrobustError"]

@@ -50,8 +50,12 @@ class RequirementFile(pytest.File):
         """One item per requirement, in the order of the file."""
         from .requirements.spec import load
 
-        spec = load(self.path)
-        opening.remember_spec(self.config, spec)
+        try:
+            spec = load(self.path)
+            opening.remember_spec(self.config, spec)
+        except SegrobustError as error:
+            opening.note_unread_spec(self.config, self.path, str(error))
+            raise
         for requirement in spec.requirements:
             yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement)
 
@@ -125,10 +129,15 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     """Write down what an item's outcome means; whatever is not a decision of the interval is invalid, never silent."""
     requirement = item.stash[requirement_key]
     report.segrobust = requirement.id  # type: ignore[attr-defined]  # a string: xdist carries built-in types only
+    expected = getattr(report, "wasxfail", None)
+    if expected is not None:
+        del report.wasxfail  # pytest lets an expected failure end with exit code 0
     if report.skipped:
         report.outcome = "failed"
-        report.longrepr = f"requirement {requirement.id} was skipped, which decides nothing: {_skip_reason(call)}"
-        return
+        if expected is None:
+            report.longrepr = f"requirement {requirement.id} was skipped, which decides nothing: {_skip_reason(call)}"
+            return
+        report.longrepr = f"requirement {requirement.id} did not pass, and xfail does not change that"
     if report.when == "setup":
         item.config.stash.setdefault(comparisons_key, []).clear()
         if report.passed:

@@ -15,6 +15,8 @@ from . import options
 
 if TYPE_CHECKING:
     from .evidence.store import Store
+    from .python_requirements import PythonRequirement
+    from .requirements.requirement import Requirement
     from .requirements.spec import Spec
     from .run import Run
 
@@ -42,6 +44,7 @@ def open_store(config: pytest.Config) -> Store:
     path = directory / "run.sqlite"
     if options.resume(config) and path.exists():
         store = Store.open(path)
+        store.forget_results()  # they may be of another model, spec or data; deciding again costs no forward pass
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
     else:
         failing = _failing_points(make_way(path))
@@ -50,6 +53,7 @@ def open_store(config: pytest.Config) -> Store:
         started=now(),
         command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         run_id=uuid.uuid4().hex,
+        unread=[],
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),
@@ -92,11 +96,31 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
     known.append(spec)
     store = config.stash.get(store_key, None)
     if store is not None:
+        store.declare([declaration(requirement) for requirement in spec.requirements])
         store.set_run(
             spec={"path": str(known[0].path), "sha256": known[0].sha256, "text_sha256": known[0].text_sha256},
             specs=[{"path": str(each.path), "sha256": each.sha256} for each in known],
             warnings=_notes(known),
         )
+
+
+def declaration(requirement: Requirement | PythonRequirement) -> dict[str, Any]:
+    """What the report says of a requirement before it has been run."""
+    return {
+        "id": requirement.id,
+        "statement": requirement.statement,
+        "rationale": requirement.rationale,
+        "risks": list(requirement.risks),
+        "tags": list(requirement.tags),
+    }
+
+
+def note_unread_spec(config: pytest.Config, path: Path, why: str) -> None:
+    """A spec that could not be read owes verdicts that nobody can count: the run cannot become complete."""
+    store = config.stash.get(store_key, None)
+    if store is not None:
+        store.set_run(unread=[*store.run().get("unread", []), str(path)])
+        store.event("spec not read", why)
 
 
 def calm_hypothesis(config: pytest.Config) -> None:

@@ -34,6 +34,7 @@ class Comparison:
     outcome: Literal["passed", "failed", "inconclusive", "not_evaluable"]
     badness: float  # how far the interval lies on the wrong side; the largest is the worst
     result: RequirementResult
+    trivial: bool = False  # a change that was asked for without any perturbation
 
 
 def of(item: pytest.Item, marker: pytest.Mark) -> PythonRequirement:
@@ -77,6 +78,9 @@ def conclude(
         return replace(
             named, verdict="invalid", reason="the test compared no estimate with a limit: nothing was measured"
         )
+    if held and passed and all(comparison.trivial for comparison in comparisons):
+        reason = "every change was measured without a perturbation, where there is none: nothing was shown"
+        return replace(named, verdict="invalid", reason=reason)
     if held and passed:
         return replace(named, verdict="passed")
     if worst is None or held:

@@ -77,11 +77,16 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """The final status; a run that verified nothing does not end green."""
-        if not self.ran and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        self.store.set_run(finished=opening.now(), exit_code=int(session.exitstatus))
         results = self.store.results()
+        if session.exitstatus == pytest.ExitCode.OK:
+            # judged by the verdicts, whatever options, plugins or markers have made of the items' outcomes
+            if not self.ran:
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+            elif any(results[name].verdict != "passed" for name in self.ran if name in results):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.store.set_run(finished=opening.now(), exit_code=int(session.exitstatus))
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
+        missing = missing or bool(self.store.run().get("unread"))
         self._write("interrupted" if self.interrupted else "incomplete" if missing else "complete")
         self._write_page()
 
@@ -131,18 +136,7 @@ def declare(config: pytest.Config, requirements: Mapping[str, Requirement | Pyth
     store = config.stash.get(store_key, None)
     if store is None:
         return
-    store.declare(
-        [
-            {
-                "id": requirement.id,
-                "statement": requirement.statement,
-                "rationale": requirement.rationale,
-                "risks": list(requirement.risks),
-                "tags": list(requirement.tags),
-            }
-            for requirement in requirements.values()
-        ]
-    )
+    store.declare([opening.declaration(requirement) for requirement in requirements.values()])
     # a worker that dies leaves no more than the node id of what it was at
     store.set_run(nodes={node_id: requirement.id for node_id, requirement in requirements.items()})
 

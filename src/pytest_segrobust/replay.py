@@ -51,10 +51,11 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
             raise EvidenceError(f"{requirement} is {result.verdict.replace('_', ' ')}: there is no point to replay")
         settings = RunSettings.from_json(run["settings"])
         again = Run(settings, load(settings.spec))
-        evaluation = again.evaluation(again.open_segmenter(), again.open_dataset())
+        scored = frozenset(result.score_keys)
+        evaluation = again.evaluation(again.open_segmenter(), again.open_dataset(), score_keys=scored)
         point = Point.from_json(result.worst["parameters"])
-        lines = [f"{requirement}: {result.statement}", f"at {point}", *_differences(run, again, evaluation)]
-        stored = {(row.case, row.structure): row for row in store.find(run["context"], str(point), 0)}
+        lines = [f"{requirement}: {result.statement}", f"at {point}", *_differences(run, result, again, evaluation)]
+        stored = {(row.case, row.structure): row for row in store.find(result.context, str(point), 0)}
         same = True
         for case in _chosen(result, evaluation, cases):
             for row in evaluation.measure_case(case, point):
@@ -68,8 +69,10 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
     return Replay(lines, same)
 
 
-def _differences(run: dict[str, object], again: Run, evaluation: Evaluation) -> Iterator[str]:
-    if run.get("context") == evaluation.context:
+def _differences(
+    run: dict[str, object], result: RequirementResult, again: Run, evaluation: Evaluation
+) -> Iterator[str]:
+    if result.context == evaluation.context:
         return
     specs = {entry["sha256"] for entry in run.get("specs", [])}  # type: ignore[attr-defined]
     model: list[str] = run.get("model", {}).get("sha256", [])  # type: ignore[attr-defined]

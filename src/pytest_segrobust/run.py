@@ -106,17 +106,19 @@ class Run:
         dataset.check()
         return dataset
 
-    def evaluation(self, segmenter: Segmenter, dataset: Dataset) -> Evaluation:
-        """The loop over this model and these cases, with every metric that the spec's requirements need."""
+    def evaluation(
+        self, segmenter: Segmenter, dataset: Dataset, *, score_keys: frozenset[str] | None = None
+    ) -> Evaluation:
+        """The loop over this model and these cases, with every metric that the spec's requirements need, or these."""
         from .evaluation.evaluation import Evaluation
         from .requirements.measure import score_key
 
-        needed = {score_key(requirement.measure) for requirement in self.spec.requirements}
+        needed = frozenset(score_key(requirement.measure) for requirement in self.spec.requirements)
         evaluation = Evaluation(
             segmenter,
             dataset,
             store=self.store,
-            score_keys=frozenset(needed),
+            score_keys=needed if score_keys is None else score_keys,
             screening_patients=self.budget.screening_patients,
             seed=self.settings.seed,
         )

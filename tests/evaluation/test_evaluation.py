@@ -73,6 +73,16 @@ def test_network_code_is_part_of_the_context(evaluate, folder):
         (folder / "networks.py").write_text(source)
 
 
+def test_a_module_that_the_network_imports_is_part_of_the_context(evaluate, folder):
+    before = evaluate(stored=False).context
+    helper = folder / "scaling.py"
+    try:
+        helper.write_text("SCALE = 0.1")
+        assert evaluate(stored=False).context != before
+    finally:
+        helper.unlink()
+
+
 def test_threads_do_not_change_the_numbers(evaluate):
     noise = p.gaussian_noise(sigma=0.3)
     threads = torch.get_num_threads()

@@ -90,6 +90,23 @@ class Dataset:
         paths = [*case.images, *([] if case.label is None else [case.label])]
         return {self._name(path): _sha256(path) for path in paths}
 
+    def hashes(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of every file by case.
+
+        Raises DataError where two patients have the same image: they would count as two and are one.
+        """
+        hashes = {case.id: self.file_hashes(case) for case in self.cases}
+        first: dict[tuple[str, ...], Case] = {}
+        for case in self.cases:
+            images = tuple(hashes[case.id][self._name(path)] for path in case.images)
+            twin = first.setdefault(images, case)
+            if twin.patient != case.patient:
+                raise DataError(
+                    f"cases {twin.id} and {case.id} have the same image but count as two patients, {twin.patient} and "
+                    f"{case.patient}; correct [data] patient, or exclude one of them"
+                )
+        return hashes
+
     def description(self) -> dict[str, Any]:
         """What decides how files become samples and structures, as plain data: part of what identifies a measurement."""
         return {

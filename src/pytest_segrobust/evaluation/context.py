@@ -22,6 +22,14 @@ def context_hash(parts: Mapping[str, Any]) -> str:
 
 
 @cache
+def package_versions() -> dict[str, str]:
+    """The packages whose arithmetic enters the numbers."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("torch", "numpy", "scipy", "monai", "nibabel")}
+
+
+@cache
 def tool_source_hash() -> str:
     """SHA-256 over the source of this package: between releases the version alone says too little."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ from ..perturbations.application import move
 from ..perturbations.catalogue import catalogue
 from ..perturbations.point import CLEAN, Point
 from .clean_predictions import CleanPredictions
-from .context import context_hash, tool_source_hash
+from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
 from .tiles import Tile, tiling
@@ -54,7 +54,7 @@ class Evaluation:
         self.seed = seed
         self.score_keys = score_keys
         self.structures: tuple[str, ...] = tuple(segmenter.structures)
-        self.data_sha256 = context_hash({case.id: dataset.file_hashes(case) for case in dataset.cases})
+        self.data_sha256 = context_hash(dataset.hashes())
         self.context = context_hash(self._identity())
         self._screening = screening_patients
         self._tiling = tiling(
@@ -64,17 +64,23 @@ class Evaluation:
         self.screening_patients = self._tiling.screening_patients
         self._scoring = Scoring(dataset, score_keys, self.structures)
         self._clean = CleanPredictions()
+        self._wider: dict[str, Evaluation] = {}
         self._kept: dict[tuple[str, int], dict[str, list[Measurement]]] = {}
 
     def including(self, score_key: str) -> Evaluation:
         """This evaluation, or one that also scores another metric."""
         if self._scoring.covers(score_key):
             return self
+        if score_key not in self._wider:
+            self._wider[score_key] = self._with(self.score_keys | {score_key})
+        return self._wider[score_key]
+
+    def _with(self, score_keys: frozenset[str]) -> Evaluation:
         return Evaluation(
             self.segmenter,
             self.dataset,
             store=self.store,
-            score_keys=self.score_keys | {score_key},
+            score_keys=score_keys,
             screening_patients=self._screening,
             seed=self.seed,
         )
@@ -114,7 +120,7 @@ class Evaluation:
     def _identity(self) -> dict[str, Any]:
         return {
             "tool": tool_source_hash(),
-            "torch": torch.__version__,
+            "packages": package_versions(),
             "model": [list(self.segmenter.sha256), _what_decides(self.segmenter.description())],
             "device": torch.device(self.segmenter.device).type,
             "batch_size": self.segmenter.batch_size,
@@ -184,7 +190,7 @@ class Evaluation:
 
 def _what_decides(description: dict[str, Any]) -> dict[str, Any]:
     """A model's description without what may differ between runs that give the same numbers."""
-    return {key: value for key, value in description.items() if key not in ("paths", "warnings", "device_name")}
+    return {key: value for key, value in description.items() if key not in ("paths", "warnings")}
 
 
 def _is_random(point: Point) -> bool:

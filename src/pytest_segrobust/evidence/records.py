@@ -110,6 +110,8 @@ class RequirementResult:
     risks: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     replay: str = ""
+    context: str = ""  # of the measurements, see `evaluation.context`
+    score_keys: list[str] = field(default_factory=list)  # what that evaluation scored
     duration_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -190,6 +190,12 @@ class Store:
         ) + self._read("SELECT id, NULL, plain FROM result WHERE id NOT IN (SELECT id FROM declared) ORDER BY rowid")
         return {key: _result(declared, result) for key, declared, result in rows}
 
+    def forget_results(self) -> None:
+        """Forget what was declared, decided and drawn, and keep what was measured: a resumed run decides anew."""
+        with self.exclusive():
+            for table in ("declared", "result", "picture"):
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # the names stand in the line above
+
     def put_picture(
         self,
         requirement: str,

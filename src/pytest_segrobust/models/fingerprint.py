@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     import torch
 
@@ -45,3 +47,36 @@ def sha256_of_weights(network: torch.nn.Module) -> str:
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def package_of(source: Path) -> Path:
+    """The folder of the outermost package that a source file belongs to, or the file's own folder."""
+    folder = source.parent
+    while (folder / "__init__.py").exists() and (folder.parent / "__init__.py").exists():
+        folder = folder.parent
+    return folder
+
+
+SKIPPED = frozenset({"site-packages", "dist-packages", "node_modules", "__pycache__", "build", "dist", "venv"})
+
+
+def sha256_of_sources(folders: Iterable[Path]) -> str:
+    """SHA-256 over every .py file below the folders, except hidden folders, environments and what is installed in them.
+
+    A network's answer depends on modules that its own module imports, and nothing tells cheaply which these are.
+    """
+    digest = hashlib.sha256()
+    seen: set[Path] = set()
+    for folder in sorted(set(folders)):
+        for path in _sources(folder):
+            if path not in seen:
+                seen.add(path)
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+                digest.update(bytes.fromhex(sha256_of_file(path)))
+    return digest.hexdigest()
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for current, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
+        yield from (Path(current) / name for name in sorted(files) if name.endswith(".py"))

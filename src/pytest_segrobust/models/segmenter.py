@@ -10,6 +10,7 @@ from pytest_segrobust.errors import ModelError, SegrobustError
 from pytest_segrobust.models.checkpoint import open_checkpoint
 from pytest_segrobust.models.crash import crash
 from pytest_segrobust.models.devices import choose_device, default_batch_size
+from pytest_segrobust.models.fingerprint import package_of, sha256_of_sources
 from pytest_segrobust.models.forward import Networks
 from pytest_segrobust.models.functions import find_function
 from pytest_segrobust.models.normalisation import normalised, preprocessed
@@ -124,6 +125,7 @@ class Segmenter:
         """The model as plain data, for provenance; the same in every process of a run."""
         settings, members = self.settings, self._networks.members
         functions = {code.name: code for code in [*(m.code for m in members), self._preprocess] if code is not None}
+        folders = {folder for code in functions.values() for folder in (code.root, package_of(code.source))}
         return {
             "paths": [member.path for member in members],
             "kinds": [member.kind for member in members],
@@ -132,6 +134,7 @@ class Segmenter:
             "code": [
                 {"function": name, "file": code.source.name, "sha256": code.sha256} for name, code in functions.items()
             ],
+            "sources_sha256": sha256_of_sources(folders),
             "device": self.device.type,  # without its number: workers on several GPUs are one run
             "device_name": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "",
             "dtype": str(self.dtype).removeprefix("torch."),
