@@ -371,6 +371,18 @@ def test_capped_corners_are_admitted(fake, dropping, noise):
     assert any("8 of the domain's 32 corners" in warning for warning in found.warnings)
 
 
+def test_a_pass_shows_a_perturbed_point_and_its_small_sample_warning_not_the_drop_of_clean_images(fake, noise):
+    def better(values, patient, _):
+        return {"dsc": 0.8 + 0.1 * values.get("sigma", 0) * (1 + 0.1 * math.sin(patient))}
+
+    found = run(noise(0.05), fake(better))
+    assert found.verdict == "passed"
+    assert found.worst["text"].startswith("gaussian noise(")
+    assert found.structures[0]["worst"] == {k: v for k, v in found.worst.items() if k != "structure"}
+    assert found.estimate < 0
+    assert any("20 patients: below 100" in warning for warning in found.warnings)
+
+
 def test_a_two_dimensional_hd95_claim_is_in_mm(fake, dropping, noise):
     found = run(noise(1.5, measure=Measure("hd95", "increase")), fake(dropping(steady)))
 

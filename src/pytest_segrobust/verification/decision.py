@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.perturbations.point import CLEAN
+
 from .patients import GROSS_FAILURE_RATE, PatientValues
 from .statistics import (
     RESAMPLES,
@@ -126,7 +128,10 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Cell:
-    """The decision at one point for one structure. `excess` is how far the estimate is beyond the limit."""
+    """The decision at one point for one structure. `excess` is how far the estimate is beyond the limit.
+
+    `trivial` is a change of the clean image against itself: it can fail, but passing it says nothing.
+    """
 
     point: str
     structure: str
@@ -135,6 +140,7 @@ class Cell:
     excess: float
     values: PatientValues
     verdict: Verdict
+    trivial: bool = False
 
 
 def judged(
@@ -153,12 +159,19 @@ def judged(
         excess=float(excess(criterion.comparison, criterion.limit, np.asarray(estimate))),
         values=values,
         verdict=decide(criterion.comparison, criterion.limit, interval.low, interval.high),
+        trivial=point == str(CLEAN) and criterion.requirement.measure.form != "value",
     )
 
 
 def worst(cells: Iterable[Cell]) -> Cell:
     """The cell that decides: a failed one before an inconclusive one before a passed one, then the largest excess.
 
+    Of cells that all passed, one at which the claim could have failed is shown before the clean image's drop of 0.
     A pass needs every cell to pass, so it needs no correction for their number (intersection-union).
     """
-    return max(cells, key=lambda cell: (SEVERITY.index(cell.verdict), cell.excess, cell.point, cell.structure))
+    return max(cells, key=_badness)
+
+
+def _badness(cell: Cell) -> tuple[int, bool, float, str, str]:
+    says = not (cell.trivial and cell.verdict == "passed")
+    return SEVERITY.index(cell.verdict), says, cell.excess, cell.point, cell.structure
