@@ -109,9 +109,23 @@ def test_values_that_make_no_mean_are_refused(values):
         mean_interval(np.array(values))
 
 
-def test_few_patients_are_warned_about_and_a_hundred_are_not():
+def test_from_a_hundred_patients_on_the_interval_is_no_longer_approximate_but_still_blind_to_what_is_rare():
     assert "happens to 14.0 % of patients" in mean_interval(skewed(20)).warning
-    assert not mean_interval(skewed(100)).warning
+    assert "approximate" in mean_interval(skewed(99)).warning
+    assert "approximate" not in mean_interval(skewed(100)).warning
+    assert (
+        "100 patients miss all failures of a kind that happens to 3.0 % of patients"
+        in mean_interval(skewed(100)).warning
+    )
+
+
+@pytest.mark.parametrize(("n", "confidence"), [(2, 0.95), (2, 0.999), (3, 0.999), (4, 0.9999)])
+def test_two_or_three_patients_have_a_finite_interval_at_any_confidence(n, confidence):
+    values = skewed(n, seed=n)
+    interval = mean_interval(values, confidence)
+
+    assert np.isfinite([interval.low, interval.high]).all()
+    assert interval.low <= values.min() < values.max() <= interval.high
 
 
 def test_an_interval_of_sixty_patients_takes_milliseconds():
