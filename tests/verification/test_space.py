@@ -140,6 +140,9 @@ def test_every_word_meets_the_most_severe_values_even_when_corners_are_capped():
     points = {str(words.point(p)) for p in words.corners(4)}
     assert any("sigma=0.1" in p and "left-right" in p for p in points)
     assert any("sigma=0.1" in p and "first" in p for p in points)
+    for most in (1, 2, 4, 8):  # the cap is of the ranges' ends
+        assert {int(position[-1]) for position in words.corners(most)} == set(range(words.word_count))
+        assert len(words.corners(most)) == min(most + words.word_count - 1, words.corner_count)
 
 
 def test_the_even_spread_leaves_no_large_hole_and_follows_its_seed():

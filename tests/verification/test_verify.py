@@ -383,6 +383,31 @@ def test_a_pass_shows_a_perturbed_point_and_its_small_sample_warning_not_the_dro
     assert any("20 patients: below 100" in warning for warning in found.warnings)
 
 
+AXES = ("rows", "columns", "slices", "left-right", "anterior-posterior", "superior-inferior")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("axis", AXES)
+def test_each_word_is_measured_on_all_patients_under_every_profile(fake, noise, name, axis):
+    """The screening patients bear every word; the others are lost under one of them."""
+
+    def sparing(values, patient, _):
+        return {"dsc": 0.9 - 0.5 * (values.get("axis") == axis and patient >= 16) - 0.001 * patient}
+
+    flip = (Domain("flip", (Options("axis", AXES),)),)
+    evaluation = fake(sparing, n=40, screening=profile(name).screening_patients)
+    found = run(noise(0.1, domains=flip), evaluation, budget=profile(name))
+    assert (found.verdict, found.worst["text"]) == ("failed", f"flip(axis={axis})")
+
+
+def test_more_combinations_of_words_than_are_measured_never_pass(fake, noise):
+    flips = tuple(Domain("flip", (Options("axis", AXES),)) for _ in range(3))
+    found = run(noise(0.5, domains=flips), fake(lambda v, p, s: {"dsc": 0.9 - 0.001 * p * bool(v)}))
+
+    assert found.verdict == "inconclusive"
+    assert "only 64 of 216 combinations of words were measured" in found.reason
+
+
 def test_a_two_dimensional_hd95_claim_is_in_mm(fake, dropping, noise):
     found = run(noise(1.5, measure=Measure("hd95", "increase")), fake(dropping(steady)))
 

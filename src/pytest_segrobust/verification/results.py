@@ -48,6 +48,7 @@ class Findings:
     search: Mapping[str, Any] | None = None
     warnings: Sequence[str] = ()
     minimum_patients: int = 0
+    unexhausted: str = ""  # why nothing may pass
 
 
 def result(findings: Findings) -> RequirementResult:
@@ -61,6 +62,8 @@ def result(findings: Findings) -> RequirementResult:
     reason = verdict_reason(requirement, criterion, decisive, decisive.point)
     if lacking and SEVERITY.index(verdict) < SEVERITY.index("not_evaluable"):
         verdict, reason = "not_evaluable", f"{_lacking(findings, lacking)}; otherwise: {reason}"
+    if findings.unexhausted and verdict == "passed":
+        verdict, reason = "inconclusive", f"{findings.unexhausted}; of what was measured: {reason}"
     failures = _gross_failures(findings)
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(

@@ -50,7 +50,8 @@ def search(
     passed over. Half of the budget goes to what is known in advance, in one batch. Never raises by itself, and may be
     called inside a test, or inside a user's @given.
     """
-    corners = space.corners(most_corners if most_corners is not None else max(4, budget // 4))
+    most = most_corners if most_corners is not None else max(4, budget // 4)
+    corners = space.corners(most)[:most]  # of many words the rest is left to the deciding, which tries them all
     spread = space.spread(seed)
     even = max(2, budget // 4)
     planned = [*corners, *(next(spread) for _ in range(even)), *drawn(space, budget // 6, seed=seed)]

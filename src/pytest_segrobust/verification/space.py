@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STEPS = 1000  # of the grid on each axis: points repeat, so they are cached, and their texts stay short
 
+MOST_WORDS = 64  # combinations of words that are measured on all patients; with more, nothing passes
+
 Position = tuple[float, ...]  # one number per axis: 0..STEPS on a continuous axis, an index on an axis of words
 
 
@@ -199,26 +201,31 @@ class Space:
         """How many corners there are, whatever their cap."""
         return math.prod(len(axis.extremes if isinstance(axis, Continuous) else axis.words) for axis in self.axes)
 
+    @property
+    def word_count(self) -> int:
+        """How many combinations of words there are; 1 where there is no choice."""
+        return math.prod(len(axis.words) for axis in self.axes if isinstance(axis, Discrete))
+
     def corners(self, most: int) -> list[Position]:
         """The ends of all ranges in all combinations, the most severe first.
 
-        Where these are more than `most`: the most severe corner for each combination of words, then each range's ends
-        alone with the others at their mildest, then corners in order of severity, `most` in all.
+        Every combination of words (the first MOST_WORDS of them) is there with the most severe values, whatever `most`
+        is: between words nothing can be interpolated. The rest, at most `most` with the first of them: each range's
+        ends alone with the others at their mildest, then corners in order of severity.
         """
         ends = [axis.extremes if isinstance(axis, Continuous) else _indices(axis) for axis in self.axes]
-        total = math.prod(map(len, ends))
-        if total <= most:
-            return sorted(itertools.product(*ends), key=self._mildness)
         worst = [axis.extremes[:1] if isinstance(axis, Continuous) else _indices(axis) for axis in self.axes]
-        hardest = next(itertools.product(*worst))
+        words = list(itertools.islice(itertools.product(*worst), MOST_WORDS))
+        most = max(most, 1) + len(words) - 1
+        if math.prod(map(len, ends)) <= most:
+            return sorted(itertools.product(*ends), key=self._mildness)
         alone = [
             tuple(end if i == j else place for j, place in enumerate(self.mildest))
             for i in self.free
             for end in ends[i]
         ]
-        words = list(itertools.islice(itertools.product(*worst), max(1, most // 2)))
         more = itertools.islice(itertools.product(*ends), 4 * most)
-        return list(dict.fromkeys([hardest, *words, *alone, *more]))[:most]
+        return list(dict.fromkeys([*words, *alone, *more]))[:most]
 
     def spread(self, seed: int) -> Iterator[Position]:
         """Positions that fill the space evenly, without end: Roberts' additive recurrence, shifted by the seed."""

@@ -15,7 +15,7 @@ from .patients import MEAN, Cohort
 from .results import Findings, result, undecided
 from .screening import Screening, screen
 from .severity import SeverityLine
-from .space import Continuous, Space
+from .space import MOST_WORDS, Continuous, Space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,6 +139,7 @@ class _Verification:
                 search=self._summary(screening),
                 warnings=self._search_warnings(),
                 minimum_patients=self.decision.minimum_patients,
+                unexhausted=self._unexhausted(),
             )
         )
 
@@ -278,7 +279,16 @@ class _Verification:
         }
 
     def _search_warnings(self) -> list[str]:
-        corners = self.space.corner_count
-        if corners <= self.budget.corners:
+        corners, measured = self.space.corner_count, len(self.space.corners(self.budget.corners))
+        if corners <= measured:
             return []
-        return [f"{self.budget.corners} of the domain's {corners} corners were measured on all patients"]
+        return [f"{measured} of the domain's {corners} corners were measured on all patients"]
+
+    def _unexhausted(self) -> str:
+        """Why nothing may pass; "" where all that must be measured was."""
+        if self.space.word_count <= MOST_WORDS:
+            return ""
+        return (
+            f"only {MOST_WORDS} of {self.space.word_count} combinations of words were measured, and the others may be worse; "
+            "state fewer words, or a requirement for each"
+        )
