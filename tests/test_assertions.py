@@ -134,3 +134,13 @@ def test_worker_that_dies_in_a_python_requirement_makes_it_invalid(project) -> N
     project.run("-n", "1")
 
     assert project.verdicts == {"PY-9": "invalid"}
+
+
+def test_drawn_examples_are_the_same_in_every_run(python) -> None:
+    verdicts = []
+    for _ in range(2):
+        python.run("test_python.py", "-k", "noise_after_gamma")
+        verdicts.append(python.result("PY-2")["estimate"])
+
+    assert verdicts[0] == verdicts[1]
+    assert not (python.path / ".hypothesis" / "examples").exists()

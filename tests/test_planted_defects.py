@@ -128,3 +128,45 @@ def test_unusable_input_is_one_line_per_requirement(project, break_it, words: st
     assert set(project.verdicts.values()) == {"invalid"}
     assert words in project.result("CLEAN-1")["reason"]
     assert "Traceback" not in result.stdout.str()
+    assert "pytest_segrobust" not in result.stdout.str()  # no frames of ours either
+    assert len(result.outlines) < 60
+    result.stdout.fnmatch_lines(["invalid: NOISE-1, NOISE-2, CLEAN-1: *"])
+
+
+def test_millimetres_of_pictures_without_a_pixel_size_are_refused(project) -> None:
+    import nibabel
+    import numpy as np
+    from PIL import Image
+
+    for kind in ("images", "labels"):
+        for path in sorted((project.path / kind).iterdir()):
+            array = np.asarray(nibabel.load(path).dataobj)
+            scaled = array * 255 if kind == "images" else array
+            Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8)).save(path.with_name(path.name[:-7] + ".png"))
+            path.unlink()
+    settings = (project.path / "segrobust.toml").read_text().partition("[[requirement]]")[0]
+    settings = settings.replace(".nii.gz", ".png").replace("[0.0, 1.0]", "[0, 255]")
+    (project.path / "networks.py").write_text(
+        (project.path / "networks.py").read_text().replace("avg_pool2d(x, 5, 1, 2)", "avg_pool2d(x / 255, 5, 1, 2)")
+    )
+    project.spec(
+        """
+[[requirement]]
+id = "OVERLAP"
+statement = "DSC is at least 0.9"
+
+[[requirement]]
+id = "DISTANCE"
+statement = "HD95 is below 20 mm"
+
+[[requirement]]
+id = "BLUR"
+statement = "DSC drop under blur with sigma <= 1 mm is below 50 %"
+""",
+        settings,
+    )
+
+    project.run()
+
+    assert project.verdicts == {"OVERLAP": "passed", "DISTANCE": "invalid", "BLUR": "invalid"}
+    assert "size of a pixel" in project.result("BLUR")["reason"]

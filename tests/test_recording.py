@@ -169,7 +169,7 @@ def test_report_folder_that_cannot_be_written_is_a_usage_error(project) -> None:
     result = project.run("--segrobust-report=occupied")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*occupied*"])
+    result.stderr.fnmatch_lines(["*occupied cannot be written: it is a file, not a folder*"])
 
 
 def test_cost_is_the_forward_passes(project) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .errors import DataError, SegrobustError, SpecError
 from .evidence.records import Measurement, RequirementResult
+from .perturbations.catalogue import catalogue
 from .perturbations.point import CLEAN, Point
 from .perturbations.severity import is_identity
 from .python_requirements import Comparison as Compared
 from .requirements import claim
 from .requirements import measure as measures
-from .requirements.requirement import Comparison, Form, Measure, Requirement
+from .requirements.requirement import Comparison, Domain, Form, Measure, Range, Requirement
 from .verification.decision import SEVERITY, Cell, Criterion, judged, worst
 from .verification.failures import count_gross_failures
 from .verification.patients import Cohort
@@ -75,6 +76,7 @@ class Segrobust:
 
         started = time.perf_counter()
         try:
+            self._refuse_unknown_millimetres(requirement.measure, requirement.domains)
             result = verify(
                 requirement,
                 self.evaluation,
@@ -98,6 +100,19 @@ class Segrobust:
             self.run.write_cost(self.evaluation.segmenter)
         return result
 
+    def _refuse_unknown_millimetres(self, measure: Measure, domains: Sequence[Domain]) -> None:
+        """A pixel is no millimetre: where files do not say its size, nothing in mm can be claimed of them."""
+        unknown = self.evaluation.dataset.unknown_spacing
+        in_mm = measures.unit(measure) == "mm" or measure.tolerance is not None
+        for domain in domains:
+            known = catalogue()[domain.perturbation].parameters
+            in_mm = in_mm or any(getattr(known[r.parameter], "unit", "") == "mm" for r in domain.ranges)
+        if unknown and in_mm:
+            raise DataError(
+                f"{len(unknown)} cases, such as {unknown[0]}, do not know the size of a pixel, so nothing in mm can be said "
+                "of them: save the images as NIfTI or NRRD, or with their resolution"
+            )
+
     def _estimate(
         self, metric: str, form: Form, point: Point, structure: str | None, tolerance: float | None
     ) -> Estimate:
@@ -105,6 +120,8 @@ class Segrobust:
         claim.check_measure(measure)
         if structure is not None and structure not in self.evaluation.structures:
             raise SpecError(f"no structure is called '{structure}'; there are {', '.join(self.evaluation.structures)}")
+        steps = [Domain(step.name, tuple(Range(n, 0, 0) for n, _ in step.parameters)) for step in point.steps]
+        self._refuse_unknown_millimetres(measure, steps)
         evaluation = self.evaluation.including(measures.score_key(measure))
         clean = evaluation.measure([CLEAN])
         realisations = self.run.budget.realisations
@@ -221,6 +238,7 @@ class Estimate:
             comparison,
             empty_reference=self.decision.empty_reference,
             dsc_below=self._dsc_below,
+            perturbed_structures={step.on for step in self.point.steps if step.on is not None},
         )
         criterion = Criterion.of(self._requirement(comparison, limit), seed=self.seed)
         cells = []

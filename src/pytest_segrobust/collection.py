@@ -138,6 +138,8 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
             report.longrepr = f"requirement {requirement.id} was skipped, which decides nothing: {_skip_reason(call)}"
             return
         report.longrepr = f"requirement {requirement.id} did not pass, and xfail does not change that"
+    if report.failed and report.when == "setup" and call.excinfo and isinstance(call.excinfo.value, SegrobustError):
+        report.longrepr = str(call.excinfo.value)  # a fault of the input is one line; pytest would show our frames
     if report.when == "setup":
         item.config.stash.setdefault(comparisons_key, []).clear()
         if report.passed:

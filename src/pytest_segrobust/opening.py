@@ -135,6 +135,9 @@ def calm_hypothesis(config: pytest.Config) -> None:
     settings.register_profile(
         "segrobust",
         deadline=None,
+        # the same inputs give the same verdict, whatever a folder of saved examples holds
+        derandomize=True,
+        database=None,
         max_examples=25,
         print_blob=False,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -14,7 +14,7 @@ from .errors import SegrobustError
 from .opening import run_key, store_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .evidence.records import RequirementResult
     from .evidence.report import Status
@@ -32,8 +32,12 @@ def start(config: pytest.Config) -> None:
         return
     try:
         config.stash[store_key] = opening.open_store(config)
-    except (SegrobustError, OSError) as error:
+    except SegrobustError as error:
         raise pytest.UsageError(f"--segrobust-report: {error}") from None
+    except OSError as error:
+        folder = options.report_directory(config)
+        why = "it is a file, not a folder" if folder.is_file() else (error.strerror or str(error)).lower()
+        raise pytest.UsageError(f"--segrobust-report: {folder} cannot be written: {why}") from None
     config.add_cleanup(config.stash[store_key].close)
     if not hasattr(config, "workerinput"):
         from .workers import Workers
@@ -84,6 +88,11 @@ class Recorder:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
             elif any(results[name].verdict != "passed" for name in self.ran if name in results):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        with _undisturbed():
+            self._finish(session)
+
+    def _finish(self, session: pytest.Session) -> None:
+        results = self.store.results()
         self.store.set_run(finished=opening.now(), exit_code=int(session.exitstatus))
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
@@ -100,6 +109,9 @@ class Recorder:
             terminalreporter.write_line(line)
         if not self.ran:
             terminalreporter.write_line("no requirement was run: nothing has been verified", red=True)
+        for reason in dict.fromkeys(result.reason for result in results if result.verdict == "invalid"):
+            about = ", ".join(result.id for result in results if result.reason == reason)
+            terminalreporter.write_line(f"invalid: {about}: {reason}", red=True)
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
         if self.page_error:
@@ -153,6 +165,20 @@ def keep(item: pytest.Item, result: RequirementResult) -> None:
         result = replace(result, replay=run.settings.replay_command(result.id))
     store.put_result(result)
     item.user_properties += properties(result, store.run())
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back for the second or two in which the report is written: half of it would help nobody."""
+    held = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not the main thread: then nobody sends us signals either
+            held[number] = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
 
 
 def _terminate_as_interrupt() -> Callable[[], None]:

@@ -160,6 +160,31 @@ def test_probabilities_are_not_activated_again(segmenter, steps):
     torch.testing.assert_close(prediction.probabilities, steps(picture[None])[0].softmax(0))
 
 
+def test_logits_called_probabilities_are_refused_every_time(segmenter, steps):
+    ready = segmenter(steps, outputs="probabilities")
+    picture = 100 * image(8, 8)
+    for _ in range(3):
+        with pytest.raises(ModelError, match='set outputs = "logits"'):
+            ready.predict([picture], [FLAT])
+
+
+def test_a_batch_that_crashed_while_its_images_do_not_leaves_a_trace(segmenter, steps):
+    class Fickle(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, batch):
+            self.calls += 1
+            if self.calls == 2:
+                raise RuntimeError("once only")
+            return steps(batch)
+
+    ready = segmenter(Fickle(), batch_size=2)
+    assert all(p.failure is None for _ in range(2) for p in ready.predict([image(8, 8)] * 2, [FLAT] * 2))
+    assert any("once only" in warning for warning in ready.warnings)
+
+
 def test_an_ensemble_is_the_mean_of_its_members_probabilities(segmenter, small):
     networks = [small(seed=seed) for seed in range(3)]
     picture = image(12, 12)

@@ -67,6 +67,7 @@ class Dataset:
         self.values = structure_values(classes, settings.label_values, labelled=self.has_labels)
         self._channel_axis = enumeration.channel_axis
         self._kept = KeptSamples(kept_bytes)
+        self.unknown_spacing: tuple[str, ...] = ()  # cases whose files know no millimetres, once `check` has looked
 
     def read(self, case: Case) -> Sample:
         """Image, label and geometry of a case, in arrays of the caller's own.
@@ -123,6 +124,7 @@ class Dataset:
         Raises one DataError that names the first problems and how many more cases have one.
         """
         problems, dimensions = [], dict[int, str]()
+        unknown = []
         for case in self.cases:
             try:
                 header = read_case_header(case, channels=self.channels, channel_axis=self._channel_axis)
@@ -130,6 +132,9 @@ class Dataset:
                 problems.append(str(error))
                 continue
             dimensions.setdefault(len(header.shape), case.id)
+            if not header.spacing_known:
+                unknown.append(case.id)
+        self.unknown_spacing = tuple(unknown)
         if len(dimensions) > 1 and not problems:
             problems.append(
                 f"case {dimensions[2]} is 2-D while case {dimensions[3]} is 3-D; keep them in two data sets"

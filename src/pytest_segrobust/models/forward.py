@@ -164,13 +164,13 @@ class Networks:
         low, high = (float(bound) for bound in torch.aminmax(output))
         if not (math.isfinite(low) and math.isfinite(high)):
             return  # a failure of this case, which says nothing about the settings
-        self._ranged.add(place)
         like_probabilities = low >= -1e-3 and high <= 1 + 1e-3
         if self.settings.outputs == "probabilities" and not like_probabilities:
             raise ModelError(
                 f'outputs = "probabilities", but {self._name(place)} returned values from {low:.3g} to {high:.3g}: '
                 'set outputs = "logits"'
             )
+        self._ranged.add(place)  # after what raises: a wrong set-up is wrong for every requirement, not for the first
         if self.settings.activation == "softmax":
             like_probabilities = like_probabilities and bool((output.sum(1) - 1).abs().max() < 1e-3)
         if self.settings.outputs == "logits" and like_probabilities and high > low:

@@ -109,7 +109,12 @@ class Reader:
         if len(batch) == 1:
             return [Reading(failure=failure)]
         # one of the images may have spoilt it for all: with which does it lie?
-        return [self._batch(batch[i : i + 1], [box], size, keep=keep)[0] for i, box in enumerate(boxes)]
+        readings = [self._batch(batch[i : i + 1], [box], size, keep=keep)[0] for i, box in enumerate(boxes)]
+        if not any(reading.failure for reading in readings):
+            warning = f"a batch of {len(batch)} images failed ({failure}), and none of its images alone did"
+            if warning not in self.networks.warnings:
+                self.networks.warnings.append(warning)
+        return readings
 
     def _raise_what_is_no_case(self, error: Exception, axes: int) -> None:
         """Raise again what is not the failure of one case: too little memory, a dead device, a wrong set-up."""
