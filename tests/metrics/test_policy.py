@@ -62,7 +62,7 @@ def test_every_cell_of_the_table(situation: str, column: str) -> None:
 @pytest.mark.parametrize("situation", TABLE)
 def test_every_situation_has_every_metric_and_all_are_finite_floats(situation: str) -> None:
     found = in_situation(situation).values
-    assert set(found) == set(COLUMNS) - {"failure"}
+    assert set(found) == {*COLUMNS, "diagonal_mm"} - {"failure"}
     assert all(type(value) is float and math.isfinite(value) for value in found.values())
 
 
@@ -104,6 +104,7 @@ def test_a_failed_case_scores_what_is_asked_for_and_nothing_else() -> None:
     assert failed_scores("shape (1, 2)", reference(EIGHT), metrics=["dsc", "hd95"]).values == {
         "dsc": 0,
         "hd95": DIAGONAL,
+        "diagonal_mm": DIAGONAL,
     }
     assert failed_scores("shape (1, 2)", reference(EIGHT), metrics=["dsc"]).values == {"dsc": 0}
     with pytest.raises(ValueError, match="unknown metrics"):

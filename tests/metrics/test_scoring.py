@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_segrobust.metrics import reference as references
-from pytest_segrobust.metrics.catalogue import METRICS
+from pytest_segrobust.metrics.catalogue import DIAGONAL, METRICS
+from pytest_segrobust.metrics.policy import failed_scores
 from pytest_segrobust.metrics.reference import prepare_reference
 from pytest_segrobust.metrics.scoring import score
 
@@ -28,7 +29,8 @@ def blobs(seed: int, shape: tuple[int, ...] = (18, 22, 14), threshold: float = 0
 def values(
     prediction: np.ndarray, reference: np.ndarray, spacing: tuple[float, ...], tolerances: tuple[float, ...] = (1, 2.5)
 ) -> dict[str, float]:
-    return score(prediction, prepare_reference(reference, spacing), tolerances=tolerances).values
+    found = score(prediction, prepare_reference(reference, spacing), tolerances=tolerances).values
+    return {key: value for key, value in found.items() if key != DIAGONAL}  # which is the image's, not the masks'
 
 
 pairs = st.lists(st.integers(1, 6), min_size=2, max_size=3).flatmap(
@@ -42,16 +44,17 @@ Pair = tuple[np.ndarray, np.ndarray, tuple[float, ...]]
 def test_a_perfect_prediction_scores_the_best_of_every_metric() -> None:
     mask = blobs(1)
     perfect = score(mask, prepare_reference(mask, (1, 1, 2)), tolerances=(0,), clean_prediction=mask.copy())
-    assert perfect.values == {("nsd@0" if key == "nsd" else key): metric.best for key, metric in METRICS.items()}
+    best = {("nsd@0" if key == "nsd" else key): metric.best for key, metric in METRICS.items()}
+    assert {key: value for key, value in perfect.values.items() if key != DIAGONAL} == best
     assert perfect.failure is None
     assert perfect.reference_voxels == perfect.predicted_voxels == mask.sum()
 
 
 def test_by_default_everything_is_scored_that_the_arguments_allow() -> None:
     prediction, prepared = blobs(1), prepare_reference(blobs(2), (1, 1, 1))
-    assert set(score(prediction, prepared).values) == {*WITHOUT_SURFACES, "hd95"}
+    assert set(score(prediction, prepared).values) == {*WITHOUT_SURFACES, "hd95", DIAGONAL}
     everything = score(prediction, prepared, tolerances=(1, 0.25), clean_prediction=prediction).values
-    assert set(everything) == {*WITHOUT_SURFACES, "hd95", "nsd@1", "nsd@0.25", "agreement"}
+    assert set(everything) == {*WITHOUT_SURFACES, "hd95", DIAGONAL, "nsd@1", "nsd@0.25", "agreement"}
 
 
 @pytest.mark.parametrize("asked", [["dsc"], ["hd95"], ["nsd"], ["iou", "agreement"], []])
@@ -62,7 +65,7 @@ def test_only_the_metrics_asked_for_are_scored(asked: list[str], predicted: int)
     prepared = prepare_reference(blobs(2), (1, 1, 1))
     subset = score(prediction, prepared, tolerances=(1,), clean_prediction=blobs(3), metrics=asked)
     whole = score(prediction, prepared, tolerances=(1,), clean_prediction=blobs(3))
-    assert subset.values == {key: whole.values[key] for key in keys}
+    assert subset.values == {key: whole.values[key] for key in keys | ({DIAGONAL} if "hd95" in keys else set())}
     assert (subset.failure, subset.predicted_voxels) == (whole.failure, whole.predicted_voxels)
 
 
@@ -241,3 +244,12 @@ def test_the_label_says_whether_a_structure_is_missed_even_where_the_clean_predi
 def test_wrong_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         score(**{"prediction": blobs(1), "reference": prepare_reference(blobs(2), (1, 1, 1)), **arguments})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mask", [blobs(1), np.zeros((18, 22, 14), bool)])
+def test_beside_hd95_stands_the_diagonal_whatever_was_predicted(mask: np.ndarray) -> None:
+    reference = prepare_reference(blobs(2), (1, 1, 2))
+    expected = np.sqrt(18**2 + 22**2 + 28**2)
+    assert score(mask, reference).values[DIAGONAL] == pytest.approx(expected)
+    assert failed_scores("crashed: x", reference).values[DIAGONAL] == pytest.approx(expected)
+    assert DIAGONAL not in score(mask, reference, metrics=["dsc"]).values

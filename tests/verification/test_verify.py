@@ -408,6 +408,39 @@ def test_more_combinations_of_words_than_are_measured_never_pass(fake, noise):
     assert "only 64 of 216 combinations of words were measured" in found.reason
 
 
+def with_diagonal(short):
+    """HD95 of a failed case is the diagonal: 80 mm, and `short` mm for the first half of the patients."""
+
+    def change(m):
+        diagonal = short if m.patient < "p10" else 80.0
+        scores = {**m.scores, "diagonal_mm": diagonal}
+        return replace(m, scores={**scores, "hd95": diagonal} if m.failure else scores)
+
+    return change
+
+
+@pytest.mark.parametrize("form", ["value", "increase"])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        (100.0, None, "not_evaluable"),
+        (65.0, None, "not_evaluable"),
+        (50.0, None, "failed"),
+        (45.0, 0.4, "not_evaluable"),
+        (45.0, 0.9, "failed"),
+    ],
+)
+def test_a_distance_limit_that_nothing_could_exceed_is_not_evaluable(fake, noise, form, claim):
+    """All cases lost would be 60 mm on average, and below 45 mm for the half of the patients with small images."""
+    limit, patients, verdict = claim
+    requirement = noise(limit, measure=Measure("hd95", form), patients=patients)
+    model = fake(lambda v, p, s: "missed" if v else {"dsc": 0.9, "hd95": 1 + 0.01 * p}, change=with_diagonal(40.0))
+    found = run(requirement, model)
+
+    assert found.verdict == verdict
+    assert ("diagonal (here 80 mm at most)" in found.reason) == (verdict == "not_evaluable")
+
+
 def test_a_two_dimensional_hd95_claim_is_in_mm(fake, dropping, noise):
     found = run(noise(1.5, measure=Measure("hd95", "increase")), fake(dropping(steady)))
 

@@ -60,6 +60,10 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 
 
+DIAGONAL = "diagonal_mm"
+"""The key beside HD95 of the image's diagonal in mm, what a failed case scores: it tells which limits mean anything."""
+
+
 def score_key(metric: str, tolerance: float | None = None) -> str:
     """The key under which a measurement holds this metric: "dsc", or "nsd@2" for NSD at 2 mm.
 

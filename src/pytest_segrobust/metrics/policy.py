@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .catalogue import METRICS, score_key
+from .catalogue import DIAGONAL, METRICS, score_key
 from .volume import volume_bias, volume_error, worst_volume_error
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ Entry = float | Literal["diagonal", "bias", "error", "worst error"]
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one structure of one case; keys of `values` are those of METRICS, and "nsd@2" for NSD at 2 mm.
+    """The scores of one structure of one case.
 
+    Keys of `values` are those of METRICS, "nsd@2" for NSD at 2 mm, and beside HD95 DIAGONAL, the worst it could be.
     `failure` is None, "missed", "false detection", "lost", "invented", or what the model did wrong. `reference_voxels` is None
     where there is no label, `predicted_voxels` where there is no prediction.
     """
@@ -98,6 +99,11 @@ def policy_values(
     return values
 
 
+def diagonal(reference: Reference | None, metrics: Collection[str]) -> dict[str, float]:
+    """What HD95 of a failed case would be, where HD95 is among `metrics`."""
+    return {DIAGONAL: reference.diagonal_mm} if reference is not None and "hd95" in metrics else {}
+
+
 def failed_scores(
     failure: str,
     reference: Reference | None,
@@ -113,4 +119,4 @@ def failed_scores(
     values = policy_values("failed", reference, 0, asked, tolerances) if reference else {}
     if "agreement" in asked:
         values["agreement"] = float(METRICS["agreement"].worst)
-    return Scores(values, failure, reference.voxels if reference else None, None)
+    return Scores(values | diagonal(reference, asked), failure, reference.voxels if reference else None, None)

@@ -10,7 +10,7 @@ from . import overlap
 from .catalogue import score_key
 from .distance import surface_distances
 from .overlap import Confusion, check_mask
-from .policy import POLICY, Scores, asked_metrics, policy_values
+from .policy import POLICY, Scores, asked_metrics, diagonal, policy_values
 from .surface import bounding_box, hd95, nsd, surface_of
 from .volume import volume_bias, volume_error
 
@@ -73,7 +73,7 @@ def score(
         values["agreement"], changed = _agreement(prediction, box, voxels, clean_prediction)
         if reference is None:
             failure = changed
-    return Scores(values, failure, reference.voxels if reference else None, voxels)
+    return Scores(values | diagonal(reference, asked), failure, reference.voxels if reference else None, voxels)
 
 
 def _situation(predicted_voxels: int, reference_voxels: int) -> Situation | None:

@@ -12,6 +12,7 @@ from pytest_segrobust.perturbations.point import CLEAN, Point
 from .breaking_point import breaking_point, held
 from .decision import Cell, Criterion, judged, worst
 from .patients import MEAN, Cohort
+from .reach import claims_nothing
 from .results import Findings, result, undecided
 from .screening import Screening, screen
 from .severity import SeverityLine
@@ -113,6 +114,9 @@ class _Verification:
             )
         self.measure([CLEAN])
         self.cohort = self._cohort(self.measured[str(CLEAN)])
+        empty = claims_nothing(self.criterion, self.cohort, self.structures)
+        if empty:
+            return undecided(self.requirement, "not_evaluable", empty)
         screening = self._screen(first_points) if self.requirement.domains else Screening()
         decided = self._decided(screening, first_points)
         self.progress("deciding", 0, len(decided))
