@@ -94,6 +94,19 @@ def test_the_summary_fits_and_never_cuts_an_id_a_verdict_or_a_number(synthetic_s
         assert max(map(len, lines)) <= width
 
 
+def test_below_the_table_stand_the_caveats_of_what_passed_in_full():
+    caveats = ["organ: 3 cases are not in its n (no label): a, b, c", "8 of the domain's 32 corners were measured"]
+
+    def lines(verdict, **search):
+        found = RequirementResult("ROB-7", "s", verdict, search=search, warnings=[*caveats, "of every small sample"])
+        return summary_lines([found], width=60)[3:]
+
+    said = lines("passed", caveats=caveats)
+    assert " ".join(line.strip() for line in said) == f"ROB-7: passed, but {'; '.join(caveats)}"
+    assert max(map(len, said)) <= 60
+    assert lines("passed", caveats=[]) == lines("passed") == lines("failed", caveats=caveats) == []
+
+
 def test_the_summary_takes_any_iterable_and_nothing_gives_nothing(synthetic_store: Store):
     results = synthetic_store.results()
 

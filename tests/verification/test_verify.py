@@ -368,7 +368,25 @@ def test_an_inconclusive_result_says_how_many_patients_would_settle_it(fake, dro
 def test_capped_corners_are_admitted(fake, dropping, noise):
     many = tuple(Domain("gaussian noise", (Range("sigma", 0, 0.02),)) for _ in range(5))
     found = run(noise(0.5, domains=many), fake(dropping(steady)))
-    assert any("8 of the domain's 32 corners" in warning for warning in found.warnings)
+    assert found.search["caveats"] == ["8 of the domain's 32 corners were measured on all patients"]
+    assert set(found.search["caveats"]) < set(found.warnings)  # what is said of any 20 patients is no caveat
+
+
+def test_no_bound_is_shown_that_the_metric_cannot_be(fake, noise):
+    def model(values, patient, _):
+        lost = 0.3 * (patient == 3) if values else 0.0
+        return {"dsc": 1 - lost, "agreement": 1 - lost, "hd95": 100 * lost}
+
+    agreement = run(noise(0.8, measure=Measure("agreement"), comparison="at least"), fake(model, n=6))
+    assert agreement.interval[0] < 0.9
+    assert agreement.interval[1] == agreement.two_sided[1] == 1
+    assert agreement.structures[0]["interval"][1] == 1
+    assert max(point.interval[1] for point in agreement.curve) == 1
+    assert ", 1] (6 patients" in agreement.reason
+    distance = run(noise(60.0, measure=Measure("hd95"), comparison="below"), fake(model, n=6))
+    assert distance.interval[0] == 0
+    drop = run(noise(0.8), fake(model, n=6))
+    assert drop.interval[0] < 0  # a drop may be a gain
 
 
 def test_a_pass_shows_a_perturbed_point_and_its_small_sample_warning_not_the_drop_of_clean_images(fake, noise):

@@ -103,7 +103,7 @@ class RequirementResult:
     curve: list[CurvePoint] = field(default_factory=list)
     structures: list[dict[str, Any]] = field(default_factory=list)  # per structure: estimate, interval, worst, verdict
     cases: list[CaseResult] = field(default_factory=list)
-    search: dict[str, Any] = field(default_factory=dict)  # points tried, screening patients, decided points
+    search: dict[str, Any] = field(default_factory=dict)  # how it was searched; "caveats": warnings of this case
     warnings: list[str] = field(default_factory=list)
     reason: str = ""
     rationale: str = ""

@@ -25,6 +25,7 @@ def summary_lines(
     """The table of results, one line each, at most `width` characters wide (of the terminal when None).
 
     A narrow terminal costs the worst point, then the measure; an id, a verdict or a number is never cut.
+    Below it, for each passed requirement, the caveats of its own case: excluded cases, corners left out, equal values.
     """
     width = max(_NARROWEST, width or shutil.get_terminal_size().columns)
     values = list(results.values() if isinstance(results, Mapping) else results)
@@ -42,7 +43,7 @@ def summary_lines(
             columns.remove(shrinkable)
     lines = ["  ".join(_fitted(row[c], widths[c]) for c in columns).rstrip() for row in rows]
     rule = "-" * min(width, max(map(len, lines)))
-    return [lines[0], rule, *lines[1:]]
+    return [lines[0], rule, *lines[1:], *(line for result in values for line in _caveat(result, width))]
 
 
 def failure_text(result: RequirementResult) -> str:
@@ -88,6 +89,13 @@ def _row(result: RequirementResult) -> tuple[str, ...]:
         str(result.n_patients),
         words.point(result.worst),
     )
+
+
+def _caveat(result: RequirementResult, width: int) -> list[str]:
+    """What a passed requirement must not be read without; those that did not pass show theirs in their own block."""
+    caveats = result.search.get("caveats", []) if result.verdict == "passed" else []
+    text = f"{result.id}: passed, but {'; '.join(caveats)}"
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) if caveats else []
 
 
 def _fitted(text: str, width: int) -> str:

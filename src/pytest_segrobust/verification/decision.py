@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.metrics.catalogue import METRICS
 from pytest_segrobust.perturbations.point import CLEAN
 
 from .patients import GROSS_FAILURE_RATE, PatientValues
@@ -109,6 +111,17 @@ class Criterion:
         if self.is_share:
             return share_interval(met, level)
         return mean_interval(met, level, seed=self.seed, resamples=self.resamples)
+
+    def shown(self, interval: Interval) -> tuple[float, float]:
+        """The bounds without what no mean of the metric can be, such as a DSC above 1; verdicts are of the interval."""
+        metric = METRICS.get(self.requirement.measure.metric)
+        if self.requirement.measure.form != "value" or metric is None or self.is_share:
+            return interval.low, interval.high
+        ends = (metric.best, math.inf if metric.worst == "diagonal" else metric.worst)
+        least, most = min(ends), max(ends)
+        if metric.key in ("volume_bias", "volume_error"):  # too large by any factor
+            most = math.inf
+        return min(max(interval.low, least), most), min(max(interval.high, least), most)
 
     def badness(self, values: np.ndarray) -> float:
         """What a search maximises: how far beyond the limit the patients are (the claimed share of them)."""

@@ -16,7 +16,6 @@ from pytest_segrobust.evidence.records import (
     RequirementResult,
     Verdict,
 )
-from pytest_segrobust.perturbations.point import CLEAN, Point
 
 from .decision import SEVERITY, Cell, Criterion, worst
 from .failures import count_gross_failures
@@ -27,6 +26,7 @@ from .words import measured, unit, verdict_reason
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_segrobust.perturbations.point import Point
     from pytest_segrobust.requirements.requirement import Requirement
 
 FAILING_POINTS = 3  # kept for the next run to begin with
@@ -65,13 +65,14 @@ def result(findings: Findings) -> RequirementResult:
     if findings.unexhausted and verdict == "passed":
         verdict, reason = "inconclusive", f"{findings.unexhausted}; of what was measured: {reason}"
     failures = _gross_failures(findings)
+    caveats = [*findings.warnings, *_caveats(findings, decisive, failures)]
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(
         **_claim(requirement, criterion),
         verdict=verdict,
         estimate=decisive.estimate,
-        interval=(decisive.interval.low, decisive.interval.high),
-        two_sided=(two_sided.low, two_sided.high),
+        interval=criterion.shown(decisive.interval),
+        two_sided=criterion.shown(two_sided),
         method=f"{decisive.interval.method}; each bound one-sided {requirement.confidence:.4g}",
         n_patients=len(decisive.values.patients),
         n_cases=len(cohort.counted(decisive.structure)),
@@ -82,8 +83,8 @@ def result(findings: Findings) -> RequirementResult:
         structures=[_structure(findings, s) for s in findings.structures if s not in lacking]
         + [{"structure": s, "verdict": "not_evaluable", "reason": _lacking(findings, [s])} for s in lacking],
         cases=list(decisive.values.cases),
-        search={**(findings.search or {}), "failing_points": _failing_points(findings)},
-        warnings=[*findings.warnings, *_warnings(findings, decisive, failures)],
+        search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": caveats},
+        warnings=[*caveats, *_blindness(findings, decisive, failures)],
         reason=reason,
     )
 
@@ -121,7 +122,7 @@ def _structure(findings: Findings, structure: str) -> dict[str, Any]:
         "structure": structure,
         "verdict": cell.verdict,
         "estimate": cell.estimate,
-        "interval": [cell.interval.low, cell.interval.high],
+        "interval": list(findings.criterion.shown(cell.interval)),
         "n_patients": len(cell.values.patients),
         "n_cases": len(findings.cohort.counted(structure)),
         "worst": _named(findings.points[cell.point]),
@@ -139,7 +140,7 @@ def _curve_point(findings: Findings, severity: float, cell: Cell) -> CurvePoint:
         parameters=point.to_json(),
         structure=cell.structure,
         estimate=cell.estimate,
-        interval=(cell.interval.low, cell.interval.high),
+        interval=findings.criterion.shown(cell.interval),
         n_patients=len(cell.values.patients),
         strength={key: median for key, median in medians.items() if math.isfinite(median)},  # JSON has no infinity
     )
@@ -188,10 +189,10 @@ def _exclusions(findings: Findings) -> list[str]:
     return words
 
 
-def _warnings(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
+def _caveats(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
+    """What a reader of this result must know even where it passed."""
     words = _exclusions(findings)
-    of_clean = decisive.point == str(CLEAN) and findings.requirement.measure.form != "value"  # 0 by construction
-    if decisive.interval.warning and not of_clean:
+    if decisive.interval.warning and not decisive.trivial and not decisive.interval.small_sample:
         words.append(decisive.interval.warning)
     if findings.requirement.measure.form != "value" or findings.requirement.measure.metric == "agreement":
         failed = findings.cohort.failed_clean(decisive.structure)
@@ -199,21 +200,28 @@ def _warnings(findings: Findings, decisive: Cell, failures: GrossFailures) -> li
             words.append(
                 f"{len(failed)} cases failed on the clean image and count as the worst {_form(findings)}: {_listed(failed)}"
             )
-    n, confidence = failures.n_patients, findings.requirement.confidence
     if failures.count:
         cases = _listed(sorted({failure["case"] for failure in failures.cases}))
+        upper = at_most(failures.upper_bound)
         words.append(
-            f"{failures.count} of {n} patients had a gross failure (up to {at_most(failures.upper_bound)} of all): {cases}"
-        )
-    elif n:
-        words.append(
-            f"no gross failure in {n} patients rules out only rates above {at_most(zero_failure_bound(n, confidence))}"
+            f"{failures.count} of {failures.n_patients} patients had a gross failure (up to {upper} of all): {cases}"
         )
     unseen = len(set(findings.cohort.patients) - set(findings.cohort.at_risk))
     if unseen:
         words.append(
-            f"{unseen} patients without a label or without anything to perturb are not in that number: "
-            "in them only crashes, NaN and wrong shapes would have shown"
+            f"{unseen} patients without a label or without anything to perturb are not among those in whom gross failures "
+            "are counted: in them only crashes, NaN and wrong shapes would have shown"
+        )
+    return words
+
+
+def _blindness(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
+    """What so many patients cannot show, whatever the model."""
+    n, confidence = failures.n_patients, findings.requirement.confidence
+    words = [decisive.interval.warning] if decisive.interval.small_sample and not decisive.trivial else []
+    if not failures.count and n:
+        words.append(
+            f"no gross failure in {n} patients rules out only rates above {at_most(zero_failure_bound(n, confidence))}"
         )
     return words
 

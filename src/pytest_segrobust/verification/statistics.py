@@ -25,6 +25,7 @@ class Interval:
     high: float
     method: str
     warning: str = ""
+    small_sample: bool = False  # the warning is of the number of patients alone, whatever their values
 
 
 def mean_interval(
@@ -56,7 +57,9 @@ def mean_interval(
     error = values.std(ddof=1) / math.sqrt(n)
     t_low, t_high = values.mean() - error * np.quantile(ratios, [1 - alpha, alpha])
     method = "bootstrap over patients, on each side the wider of BCa and bootstrap-t"
-    return Interval(min(low, float(t_low)), max(high, float(t_high)), method, _small_sample(n, confidence))
+    return Interval(
+        min(low, float(t_low)), max(high, float(t_high)), method, _small_sample(n, confidence), small_sample=True
+    )
 
 
 def _small_sample(n: int, confidence: float) -> str:

@@ -54,7 +54,7 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
         outward(
             bound, math.copysign(criterion.limit, bound) if criterion.comparison == "within" else criterion.limit, up=up
         )
-        for bound, up in ((cell.interval.low, False), (cell.interval.high, True))
+        for bound, up in zip(criterion.shown(cell.interval), (False, True), strict=True)
     )
     n = len(cell.values.patients)
     estimate = outward(cell.estimate, criterion.limit, up=cell.estimate > criterion.limit)
