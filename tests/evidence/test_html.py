@@ -245,7 +245,7 @@ def test_the_page_tells_the_essentials_of_a_requirement(page: Page):
         (["passed", "passed"], "complete", "All 2 requirements passed"),
         (["passed"], "complete", "The requirement passed"),
         (["passed", "passed"], "interrupted", "The run is interrupted: no overall verdict"),
-        (["passed", "failed", "inconclusive"], "complete", "1 of 3 requirements failed"),
+        (["passed", "failed", "inconclusive"], "complete", "1 of 3 requirements failed, 1 inconclusive"),
         (["passed", "inconclusive"], "complete", "1 of 2 requirements inconclusive"),
         (["not_run", "passed"], "running", "1 of 2 requirements not run"),
         ([], "complete", "No requirement was stated"),

@@ -54,6 +54,7 @@ def build_report(store: Store) -> dict[str, Any]:
         "seed": run.get("seed"),
         "device": run.get("device"),
         "spec": _without_home({"sha256": None, **_mapping(run.get("spec"))}),
+        "specs": [_without_home(_mapping(spec)) for spec in run.get("specs", [])],
         "model": _without_home({"sha256": [], **_mapping(run.get("model"))}),
         "data": _data(_mapping(run.get("data"))),
         "environment": _mapping(run.get("environment")),

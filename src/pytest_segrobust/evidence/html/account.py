@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.evidence import words
@@ -19,6 +20,7 @@ def identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The rows that tell this run from every other."""
     models = report["model"]["sha256"] or ["none"]
     cost = report["cost"]
+    paths = report["model"].get("paths") or []
     share = (
         f" in {cost['forward_seconds']:.1f} s, of {cost['wall_seconds']:.1f} s of process time"
         if cost["wall_seconds"]
@@ -34,12 +36,22 @@ def identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("seed", report.get("seed")),
         ("device", report.get("device")),
         ("requirements SHA-256", report["spec"]["sha256"] or "none"),
-        *(("model SHA-256", digest) for digest in models),
+        *((f"requirements SHA-256 ({_name(spec['path'])})", spec["sha256"]) for spec in report.get("specs", [])[1:]),
+        *((f"model SHA-256{_named(path)}", digest) for path, digest in zip_longest(paths, models)),
+        *(("weights SHA-256", digest) for digest in report["model"].get("weights_sha256") or [] if digest),
         ("data SHA-256", report["data"].get("sha256")),
         ("tool", f"{report['tool']['name']} {report['tool']['version']}"),
         ("forward passes", f"{cost['forward_passes']}{share}"),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _named(path: str | None) -> str:
+    return f" ({_name(path)})" if path else ""
 
 
 def environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -79,7 +79,8 @@ def _headline(report: Mapping[str, Any]) -> str:
     if report["verdict"] == "not_run" and not counts["not_run"]:
         return f"The run is {report['status']}: no overall verdict"
     worst = report["verdict"]
-    return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}"
+    others = [f", {count} {WORDS[name]}" for name, count in counts.items() if count and name not in (worst, "passed")]
+    return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}{''.join(others)}"
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
