@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import os
 import platform
@@ -11,9 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence import provenance
 
 GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"]
@@ -87,47 +83,3 @@ def test_a_look_at_git_runs_no_program_that_the_repository_names(tmp_path: Path)
     provenance.git_state(tmp_path)
 
     assert not (tmp_path / "has-run").exists()
-
-
-def test_the_command_can_be_typed_again():
-    assert provenance.command_line(["/opt/venv/bin/pytest", "-k", "a b"]) == "pytest -k 'a b'"
-    assert provenance.command_line(["/opt/lib/pytest/__main__.py", "-n", "2"]) == "pytest -n 2"
-
-
-def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path):
-    data = bytes(range(256)) * 10_000
-    (tmp_path / "f").write_bytes(data)
-
-    assert provenance.sha256_of_file(tmp_path / "f") == hashlib.sha256(data).hexdigest()
-    with pytest.raises(EvidenceError, match="cannot be read"):
-        provenance.sha256_of_file(tmp_path / "none")
-
-
-def test_the_hash_of_a_folder_is_that_of_sorted_sha256sum_lines(tmp_path: Path):
-    for name in ("b/x", "b/a", "a.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    lines = "".join(f"{hashlib.sha256(n.encode()).hexdigest()}  {n}\n" for n in ("a.txt", "b/a", "b/x"))
-
-    assert provenance.sha256_of_folder(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()
-
-
-def test_the_hash_of_a_folder_changes_with_name_content_and_linked_files(tmp_path: Path):
-    folder = tmp_path / "model"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "w").write_text("1")
-    seen = {provenance.sha256_of_folder(folder)}
-    (folder / "w").write_text("2")
-    seen.add(provenance.sha256_of_folder(folder))
-    (folder / "w").rename(folder / "v")
-    seen.add(provenance.sha256_of_folder(folder))
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "fold").write_text("3")
-    (folder / "linked").symlink_to(outside)
-    (folder / "sub" / "loop").symlink_to(folder)
-    seen.add(provenance.sha256_of_folder(folder))
-
-    assert len(seen) == 4
-    with pytest.raises(EvidenceError, match="not a folder"):
-        provenance.sha256_of_folder(folder / "v")

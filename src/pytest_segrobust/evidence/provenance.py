@@ -1,31 +1,23 @@
-"""Where a result comes from: the environment, the project's git state, and hashes of files, as plain data.
+"""Where a result comes from: the environment and the project's git state, as plain data.
 
-Nothing here names a person, a machine or a folder of theirs; only the command line is kept as it was typed.
+Nothing here names a person, a machine or a folder of theirs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pytest_segrobust.errors import EvidenceError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Any
 
 _DISTRIBUTION = "pytest-segrobust"
 _BESIDES = ("onnx", "onnxruntime", "numpy", "torch", "monai")  # extras of ours that change numbers when they are there
-_CHUNK = 1 << 20
 
 
 def environment(project: Path | None = None) -> dict[str, Any]:
@@ -48,13 +40,6 @@ def environment(project: Path | None = None) -> dict[str, Any]:
 def now() -> str:
     """The time as UTC in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def command_line(arguments: Sequence[str] | None = None) -> str:
-    """The command as it can be typed again; the program without the folder it lies in."""
-    program, *rest = list(sys.argv if arguments is None else arguments) or [""]
-    name = Path(program).name
-    return shlex.join(["pytest" if name == "__main__.py" else name, *rest])
 
 
 def packages() -> dict[str, str]:
@@ -80,44 +65,6 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
     changed = _git(folder, "status", "--porcelain")
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
-
-
-def sha256_of_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes. EvidenceError where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with Path(path).open("rb") as file:
-            while block := file.read(_CHUNK):
-                digest.update(block)
-    except OSError as error:
-        raise EvidenceError(f"{path}: cannot be read to take its SHA-256 ({error.strerror or error})") from error
-    return digest.hexdigest()
-
-
-def sha256_of_folder(path: Path) -> str:
-    """One SHA-256 of all files under a folder: of the lines `sha256  relative/path`, sorted by path.
-
-    The same as `sha256sum` over the sorted files, piped into `sha256sum`. Links are followed, each folder once.
-    """
-    root = Path(path)
-    if not root.is_dir():
-        raise EvidenceError(f"{path}: not a folder, its SHA-256 cannot be taken")
-    seen: set[str] = set()
-    files: list[str] = []
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = [name for name in sorted(folders) if not _visited(Path(folder, name), seen)]
-        files += [Path(folder, name).relative_to(root).as_posix() for name in names]
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{sha256_of_file(root / name)}  {name}\n".encode())
-    return digest.hexdigest()
-
-
-def _visited(folder: Path, seen: set[str]) -> bool:
-    real = os.path.realpath(folder)
-    known = real in seen
-    seen.add(real)
-    return known
 
 
 def _cpu() -> str:
