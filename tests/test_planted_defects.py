@@ -170,3 +170,21 @@ statement = "DSC drop under blur with sigma <= 1 mm is below 50 %"
 
     assert project.verdicts == {"OVERLAP": "passed", "DISTANCE": "invalid", "BLUR": "invalid"}
     assert "size of a pixel" in project.result("BLUR")["reason"]
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "DSC drop under gaussian noise with sigma <= 1e-9 is below 5 %",
+        "DSC drop under gaussian noise with snr >= 200 dB is below 5 %",
+        "DSC drop under blur with sigma <= 0.1 mm is below 5 %",
+        "prediction agreement under rician noise with snr >= 200 dB is at least 0.9",
+    ],
+)
+def test_perturbation_that_changed_nothing_shows_nothing(project, weak: str) -> None:
+    project.spec(f'\n[[requirement]]\nid = "WEAK"\nstatement = "{weak}"\n')
+
+    project.run()
+
+    assert project.verdicts["WEAK"] == "not_evaluable"
+    assert "changed a single voxel" in project.result("WEAK")["reason"]

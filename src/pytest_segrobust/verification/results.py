@@ -49,6 +49,7 @@ class Findings:
     warnings: Sequence[str] = ()
     minimum_patients: int = 0
     unexhausted: str = ""  # why nothing may pass
+    unperturbed: str = ""  # why nothing was shown
 
 
 def result(findings: Findings) -> RequirementResult:
@@ -64,6 +65,8 @@ def result(findings: Findings) -> RequirementResult:
         verdict, reason = "not_evaluable", f"{_lacking(findings, lacking)}; otherwise: {reason}"
     if findings.unexhausted and verdict == "passed":
         verdict, reason = "inconclusive", f"{findings.unexhausted}; of what was measured: {reason}"
+    if findings.unperturbed and verdict == "passed":
+        verdict, reason = "not_evaluable", f"{findings.unperturbed}; of what was measured: {reason}"
     failures = _gross_failures(findings)
     caveats = [*findings.warnings, *_caveats(findings, decisive, failures)]
     two_sided = criterion.interval(decisive.values.values, 0.975)

@@ -144,6 +144,7 @@ class _Verification:
                 warnings=self._search_warnings(),
                 minimum_patients=self.decision.minimum_patients,
                 unexhausted=self._unexhausted(),
+                unperturbed=self._unperturbed(decided),
             )
         )
 
@@ -287,6 +288,18 @@ class _Verification:
         if corners <= measured:
             return []
         return [f"{measured} of the domain's {corners} corners were measured on all patients"]
+
+    def _unperturbed(self, decided: Sequence[Point]) -> str:
+        """Why nothing was shown: cases in which no decided point changed a single voxel; "" where there are none."""
+        counted = {case for structure in self.structures for case in self.cohort.counted(structure)}
+        rows = [m for point in decided if point != CLEAN for m in self.measured[str(point)]]
+        still = sorted(counted - {m.case for m in rows if m.strength.get("changed", 1.0) > 0}) if rows else []
+        if not still:
+            return ""
+        return (
+            f"nothing that was measured changed a single voxel of {len(still)} of {len(counted)} cases, such as {still[0]}: "
+            "state a range that reaches a perturbation"
+        )
 
     def _unexhausted(self) -> str:
         """Why nothing may pass; "" where all that must be measured was."""

@@ -47,6 +47,15 @@ def outward(value: float, limit: float, *, up: bool) -> str:
     return repr(value)
 
 
+def nearest(value: float, limit: float) -> str:
+    """An estimate at three significant digits, rounded to nearest, with more where it would read as on its limit."""
+    for digits in range(3, 17):
+        text = f"{value:.{digits}g}"
+        if value == limit or (float(text) != limit and (float(text) > limit) == (value > limit)):
+            return text
+    return repr(value)
+
+
 def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, where: str) -> str:
     """Why the verdict is what it is: estimate, interval, number of patients, limit and place."""
     suffix = f" {unit(requirement)}" if unit(requirement) and requirement.patients is None else ""
@@ -57,7 +66,7 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
         for bound, up in zip(criterion.shown(cell.interval), (False, True), strict=True)
     )
     n = len(cell.values.patients)
-    estimate = outward(cell.estimate, criterion.limit, up=cell.estimate > criterion.limit)
+    estimate = nearest(cell.estimate, criterion.limit)
     numbers = (
         f"{measured(requirement)} of {cell.structure} = {estimate} [{low}, {high}]{suffix} "
         f"({n} patients, one-sided {100 * requirement.confidence:.6g} %)"
