@@ -21,6 +21,7 @@ LAYERS = (
     {"verification"},
     {"run"},
     {"replay", "python_requirements", "options", "progress", "strategies", "workers"},
+    {"estimate"},
     {"assertions", "opening"},
     {"recording", "cli"},
     {"collection"},

@@ -159,9 +159,9 @@ def _failing_points(older: Path | None) -> dict[str, list[Any]]:
 
     with Store.open(older) as store:
         return {
-            result.id: [result.worst["parameters"]]
+            result.id: result.search["failing_points"]
             for result in store.results().values()
-            if result.verdict == "failed" and result.worst is not None
+            if result.search.get("failing_points")
         }
 
 

@@ -1,0 +1,200 @@
+"""An estimate: a measure at one point, which compares with a limit through its interval and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from .errors import DataError, SpecError
+from .evidence.records import Measurement, RequirementResult
+from .perturbations.severity import is_identity
+from .python_requirements import Comparison as Compared
+from .requirements import claim
+from .requirements import measure as measures
+from .requirements.requirement import Comparison, Measure, Requirement
+from .verification.decision import SEVERITY, Cell, Criterion, judged, worst
+from .verification.failures import count_gross_failures
+from .verification.patients import Cohort
+from .verification.reach import claims_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .perturbations.point import Point
+    from .requirements.settings import DecisionSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A measure at one point: a mean over patients per structure, with an interval.
+
+    Compared with a limit it is true only where the whole deciding interval of every structure is on that side, so
+    `assert` passes what has been shown and nothing else. An estimate is never equal to a number.
+    """
+
+    measure: Measure
+    point: Point
+    structure: str | None
+    clean: tuple[Measurement, ...]
+    perturbed: tuple[Measurement, ...]
+    decision: DecisionSettings
+    confidence: float
+    seed: int
+    context: str = ""
+    score_keys: tuple[str, ...] = ()
+    patients: float | None = None
+    comparisons: list[Compared] | None = None
+
+    WORDS: ClassVar[dict[Comparison, str]] = {
+        "below": "is not below", "at most": "is not at most", "above": "is not above",
+        "at least": "is not at least", "within": "is not within ±",
+    }  # fmt: skip
+
+    def for_patients(self, share: float) -> Estimate:
+        """The claim for a share of patients instead of their mean: `drop.for_patients(0.95) < 0.05`."""
+        claim.check_patients(self.measure, share)
+        return replace(self, patients=share)
+
+    def at_confidence(self, confidence: float) -> Estimate:
+        """Another one-sided confidence than the spec's."""
+        claim.check_share(confidence, "confidence")
+        return replace(self, confidence=confidence)
+
+    def within(self, limit: float) -> bool:
+        """Whether the whole interval lies within ±limit, for a bias."""
+        return self._compare("within", limit)
+
+    def __lt__(self, limit: float) -> bool:
+        return self._compare("below", limit)
+
+    def __le__(self, limit: float) -> bool:
+        return self._compare("at most", limit)
+
+    def __gt__(self, limit: float) -> bool:
+        return self._compare("above", limit)
+
+    def __ge__(self, limit: float) -> bool:
+        return self._compare("at least", limit)
+
+    def __eq__(self, other: object) -> bool:
+        raise SpecError(f"{measures.words(self.measure)} is an interval: compare it with <, <=, > or >=")
+
+    __hash__ = None  # type: ignore[assignment]  # not comparable, so not hashable
+
+    def __repr__(self) -> str:
+        return f"<{measures.words(self.measure)} at {self.point}>"
+
+    def explain_comparison(self, operator: str, limit: object) -> Sequence[str]:
+        """The lines that pytest shows under a failed assert."""
+        comparison: Comparison | None = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}.get(operator)  # type: ignore[assignment]
+        if comparison is None or not isinstance(limit, int | float):
+            return [repr(self)]
+        cell = self._worst_cell(comparison, float(limit))
+        return self._words(comparison, float(limit), cell)
+
+    def _compare(self, comparison: Comparison, limit: float) -> bool:
+        if not isinstance(limit, int | float):
+            raise SpecError(f"{measures.words(self.measure)} compares with a number, not with {limit!r}")
+        claim.check_comparison(self.measure, comparison)
+        claim.check_limit(self.measure, comparison, float(limit))
+        cell = self._worst_cell(comparison, float(limit))
+        if self.comparisons is not None:
+            self.comparisons.append(self._compared(comparison, float(limit), cell))
+        return cell.verdict == "passed"
+
+    def _requirement(self, comparison: Comparison, limit: float) -> Requirement:
+        return Requirement(
+            id="",
+            measure=self.measure,
+            comparison=comparison,
+            limit=limit,
+            structure=self.structure,
+            patients=self.patients,
+            confidence=self.confidence,
+        )
+
+    def _cohort(self, comparison: Comparison) -> Cohort:
+        return Cohort(
+            self.clean,
+            self.measure,
+            comparison,
+            empty_reference=self.decision.empty_reference,
+            dsc_below=self._dsc_below,
+            perturbed_structures={step.on for step in self.point.steps if step.on is not None},
+        )
+
+    def _worst_cell(self, comparison: Comparison, limit: float) -> Cell:
+        cohort = self._cohort(comparison)
+        criterion = Criterion.of(self._requirement(comparison, limit), seed=self.seed)
+        structures = (self.structure,) if self.structure else cohort.structures
+        if reason := claims_nothing(criterion, cohort, structures):
+            raise SpecError(reason)
+        cells = []
+        for structure in structures:
+            values = cohort.at(self.perturbed, structure)
+            cell = judged(criterion, values, str(self.point), structure, self.decision.minimum_patients)
+            if cell is None:
+                raise DataError(
+                    f"{structure}: {len(values.patients)} patients are too few to say anything "
+                    f"([decision] minimum_patients = {self.decision.minimum_patients})"
+                )
+            cells.append(cell)
+        return worst(cells)
+
+    @property
+    def _dsc_below(self) -> float | None:
+        return self.decision.gross_failure.dsc_below if self.decision.gross_failure else None
+
+    def _words(self, comparison: Comparison, limit: float, cell: Cell) -> list[str]:
+        asked = f"{self.WORDS[comparison]} {measures.format_value(self.measure, limit)}"
+        estimate, low, high = cell.estimate, cell.interval.low, cell.interval.high
+        if self.patients is not None:
+            numbers = f"share of patients who meet it = {estimate:.4g} [{low:.4g}, {high:.4g}]"
+            asked = f"is not at least {self.patients:g}, where {measures.words(self.measure)} {asked} for the others"
+        else:
+            bounds = ", ".join(measures.format_bound(self.measure, bound) for bound in (low, high))
+            numbers = f"{measures.words(self.measure)} = {measures.format_value(self.measure, estimate)} [{bounds}]"
+        people = f"{len(cell.values.patients)} patients, one-sided {self.confidence:.4g}"
+        lines = [
+            f"{numbers} ({people}) {asked}",
+            f"{cell.verdict.replace('_', ' ')} for {cell.structure} at {self.point}",
+        ]
+        return [*lines, cell.interval.warning] if cell.interval.warning else lines
+
+    def _compared(self, comparison: Comparison, limit: float, cell: Cell) -> Compared:
+        criterion = Criterion.of(self._requirement(comparison, limit), seed=self.seed)
+        cohort = self._cohort(comparison)
+        shown = criterion.shown(cell.interval)
+        two_sided = criterion.shown(criterion.interval(cell.values.values, 0.975))
+        failures = count_gross_failures(
+            [m for m in self.perturbed if self.structure in (None, m.structure)],
+            cohort.at_risk,
+            dsc_below=self._dsc_below,
+            confidence=self.confidence,
+        )
+        result = RequirementResult(
+            id="",
+            statement="",
+            verdict=cell.verdict,
+            measure=measures.words(self.measure),
+            estimate=cell.estimate,
+            interval=shown,
+            two_sided=two_sided,
+            limit=criterion.limit,
+            comparison=criterion.comparison,
+            unit="mm" if measures.unit(self.measure) == "mm" and not criterion.is_share else "",
+            confidence=self.confidence,
+            method=cell.interval.method,
+            n_patients=len(cell.values.patients),
+            n_cases=len(cell.values.cases),
+            gross_failures=failures,
+            worst={"parameters": self.point.to_json(), "text": str(self.point), "structure": cell.structure},
+            cases=list(cell.values.cases),
+            context=self.context,
+            score_keys=list(self.score_keys),
+            warnings=[cell.interval.warning] if cell.interval.warning else [],
+            reason="; ".join(self._words(comparison, limit, cell)[:2]) if cell.verdict != "passed" else "",
+        )
+        changes = self.measure.form != "value" or self.measure.metric == "agreement"
+        trivial = changes and is_identity(self.point)
+        return Compared(cell.verdict, SEVERITY.index(cell.verdict) * 1e9 + cell.excess, result, trivial=trivial)  # type: ignore[arg-type]
