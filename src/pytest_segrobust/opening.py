@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ def open_store(config: pytest.Config) -> Store:
         EvidenceError: the report folder holds something else than a run of this tool.
         OSError: it cannot be written.
     """
+    from .evidence.provenance import now
     from .evidence.store import Store
 
     handed = getattr(config, "workerinput", {}).get("segrobust_store")
@@ -188,8 +188,3 @@ def _share_cores(config: pytest.Config) -> None:
         import torch
 
         torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-
-
-def now() -> str:
-    """The time in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -92,8 +92,10 @@ class Recorder:
             self._finish(session)
 
     def _finish(self, session: pytest.Session) -> None:
+        from .evidence.provenance import now
+
         results = self.store.results()
-        self.store.set_run(finished=opening.now(), exit_code=int(session.exitstatus))
+        self.store.set_run(finished=now(), exit_code=int(session.exitstatus))
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
         self._write("interrupted" if self.interrupted else "incomplete" if missing else "complete")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Form = Literal["value", "drop", "relative drop", "increase"]
@@ -72,7 +72,6 @@ class Requirement:
     tags: tuple[str, ...] = ()
     statement: str = ""  # as the user wrote it; for the long form, the sentence that means the same
     line: int = 0  # where it stands in its file
-    extra: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def claim(self) -> Requirement:
