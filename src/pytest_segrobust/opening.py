@@ -159,9 +159,10 @@ def _failing_points(older: Path | None) -> dict[str, list[Any]]:
 
     with Store.open(older) as store:
         return {
-            result.id: result.search["failing_points"]
+            # the worst alone: it was decided in that run too, so that looking there again changes no number
+            result.id: [result.worst["parameters"]]
             for result in store.results().values()
-            if result.search.get("failing_points")
+            if result.verdict == "failed" and result.worst is not None
         }
 
 
