@@ -29,6 +29,7 @@ def points_of_the_catalogue() -> list[Point]:
     return [
         Point.of(perturbation.name, **dict(zip([p.name for p in group], values, strict=True)))
         for perturbation in catalogue().values()
+        if not perturbation.attack  # which needs a model: tests/perturbations/attacks
         for group in perturbation.alternatives
         for values in product(*map(strong_values, group))
     ]
@@ -97,6 +98,15 @@ def anywhere(request: pytest.FixtureRequest) -> tuple[Scan, Point]:
 @pytest.fixture(params=[each for each in EVERYWHERE if has_numbers(each.values[0][1])])
 def with_numbers(request: pytest.FixtureRequest) -> tuple[Scan, Point]:
     """The same without steps of words alone, which have no strength."""
+    dimensions, point = request.param
+    return make_scan(dimensions), point
+
+
+@pytest.fixture(
+    params=[each for each in EVERYWHERE if catalogue()[each.values[0][1].steps[0].name].differentiable],
+)
+def differentiable(request: pytest.FixtureRequest) -> tuple[Scan, Point]:
+    """The same of the differentiable ones."""
     dimensions, point = request.param
     return make_scan(dimensions), point
 

@@ -59,7 +59,7 @@ def test_a_kernel_sums_to_one(sigma):
 def test_the_batched_kernels_of_accelerators_are_those_of_single_samples(volume):
     from pytest_segrobust.perturbations import blurring
 
-    batch = Batch(volume.images, tuple(volume.frames), normal=None)
+    batch = Batch(volume.images, tuple(volume.frames), normal=None, uniform=None)
     sigma = (0.5, 2.0, 1.1)
     kernels = [[gaussian_kernel(s / spacing) for spacing in volume.frames[0].spacing] for s in sigma]
     assert torch.equal(blurring._blur(volume.images, kernels), gaussian_blur(batch, sigma=sigma))

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from pytest_segrobust.perturbations.application import Frame, perturb
-from pytest_segrobust.perturbations.intensity import _power
 from pytest_segrobust.perturbations.point import Point
 
 
@@ -76,12 +75,3 @@ def test_each_channel_has_its_own_unit_scale():
     frame = Frame("two", np.array([10.0, 1000.0]), np.array([20.0, 3000.0]), (1.0, 1.0), ("?", "?"))
     result = perturb(image, None, [Point.of("brightness", shift=0.5)], [frame]).images
     assert result.tolist() == [[[[15.0, 25.0]], [[2000.0, 4000.0]]]]
-
-
-@pytest.mark.parametrize("exponent", [0.7, 1.3])
-def test_a_voxels_power_does_not_depend_on_where_it_stands(exponent):
-    # torch's own does: the last few voxels of what a thread is given are computed by another formula.
-    values = torch.rand(20_011, generator=torch.Generator().manual_seed(0)) * 1.2
-    together = _power(values, exponent)
-    assert torch.equal(torch.cat([_power(part, exponent) for part in values.split(7)]), together)
-    assert torch.allclose(together.double(), values.double() ** exponent, rtol=1e-6)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Scale = Literal["linear", "log", "decibel"]
+Scale = Literal["linear", "log", "decibel", "reciprocal", "inverse root"]
+Modality = Literal["any", "MR", "CT", "ultrasound", "X-ray"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Parameter:
 
     `identity` is the value that changes nothing (`math.inf` for an SNR in dB). `lowest` and `highest` bound what is
     possible at all; `plausible` is what a clinic meets, with its `source`. `scale` is the coordinate in which severity
-    runs evenly: the value itself, its logarithm, or, for decibels, the amplitude 10^(-value/20).
+    runs evenly: the value itself, its logarithm, for decibels the amplitude 10^(-value/20), for what grows as an image
+    gets better its reciprocal (levels of grey) or the inverse of its square root (photons: the noise's amplitude).
     """
 
     name: str
@@ -39,19 +41,27 @@ class Parameter:
     meaning: str = ""
 
     def to_coordinate(self, value: float) -> float:
-        """The severity coordinate of a value: itself, its natural logarithm, or the amplitude 10^(-dB/20)."""
+        """The severity coordinate of a value, by `scale`."""
         if self.scale == "log":
             return math.log(value)
-        return 10.0 ** (-value / 20) if self.scale == "decibel" else float(value)
+        if self.scale == "decibel":
+            return 10.0 ** (-value / 20)
+        if self.scale == "reciprocal":
+            return 1 / value
+        return float(value if self.scale == "linear" else value**-0.5)
 
     def from_coordinate(self, coordinate: float) -> float:
         """The inverse of `to_coordinate`, kept within `lowest` and `highest`; amplitude 0 is an SNR of infinity."""
         if self.scale == "log":
             value = math.exp(coordinate)
-        elif self.scale == "decibel":
-            value = -20 * math.log10(coordinate) if coordinate > 0 else math.inf
-        else:
+        elif self.scale == "linear":
             value = float(coordinate)
+        elif coordinate <= 0:
+            value = math.inf
+        elif self.scale == "decibel":
+            value = -20 * math.log10(coordinate)
+        else:
+            value = 1 / coordinate if self.scale == "reciprocal" else coordinate**-2
         return min(max(value, self.lowest), self.highest)
 
 
@@ -72,7 +82,7 @@ class Perturbation:
     exactly one must be stated (sigma or snr). `moves_labels` is true where the reference moves with the image.
 
     `apply(batch, **parameters)` is given a `frame.Batch` and, for each parameter, a tuple of one number per sample (one
-    word for all, for a choice); it never sees a sample at its identity. It returns the new values on the unit intensity
+    word for all, for a choice); it never sees a sample whose numbers are all at their identity. It returns the new values on the unit intensity
     scale; where labels move, it returns the moved values and their frames. `could_change(image, region, frame,
     **parameters)` is asked where nothing changed: could it have? Without it, see `application.could_change`.
     """
@@ -88,6 +98,8 @@ class Perturbation:
     synonyms: tuple[str, ...] = ()
     source: str = ""
     could_change: Callable[..., bool] | None = None
+    modalities: tuple[Modality, ...] = ("any",)
+    attack: bool = False  # its function also sees the model, its labels and how much it may ask of it
 
     @property
     def identifier(self) -> str:
@@ -117,6 +129,6 @@ def declare(perturbation: Perturbation) -> Perturbation:
 def catalogue() -> dict[str, Perturbation]:
     """Every perturbation by name; a new file in this package is found by being there."""
     package = importlib.import_module(__package__)
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
+    for module in pkgutil.walk_packages(package.__path__, prefix=f"{__package__}."):
+        importlib.import_module(module.name)
     return dict(sorted(_declared.items()))

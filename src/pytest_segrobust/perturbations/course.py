@@ -12,7 +12,7 @@ from .effect import refuse_no_effect
 from .frame import Batch, Frame, unit_scale
 from .severity import stands_still
 from .strength import measured, voxels
-from .unit_noise import normal_fields
+from .unit_noise import Key, normal_fields, uniform_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -217,11 +217,17 @@ def _batch(
 ) -> Batch:
     seed, realisation = draw
 
-    def normal(number: int, shape: Sequence[int]) -> torch.Tensor:
-        keys = [(seed, frame.key, step.name, ordinal, number, realisation) for frame in frames]
-        return normal_fields(keys, shape, like=values)
+    def keys(number: int) -> list[Key]:
+        return [(seed, frame.key, step.name, ordinal, number, realisation) for frame in frames]
 
-    return Batch(values, frames, normal, region, labels)
+    return Batch(
+        values,
+        frames,
+        normal=lambda number, shape: normal_fields(keys(number), shape, like=values),
+        uniform=lambda number, shape: uniform_fields(keys(number), shape, like=values),
+        region=region,
+        labels=labels,
+    )
 
 
 def _parameters(steps: list[Step]) -> dict[str, Any]:

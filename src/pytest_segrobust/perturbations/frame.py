@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from .attacked import Attacked
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -36,14 +38,17 @@ class Batch:
     `values` is (N, K, *spatial): the channels on the unit intensity scale; for a perturbation that moves labels, the
     voxels' own values or, where `labels` is true, labels and masks. `region` is bool (N, *spatial) where the step is
     confined to a structure; what is changed outside of it is put back afterwards. `normal(number, shape)` is the unit
-    normal field of that number, (N, *shape): the same for every θ, every batch and every device.
+    normal field of that number, (N, *shape): the same for every θ, every batch and every device; `uniform` is a field
+    in [0, 1) likewise. `attacked` is there for attacks alone.
     """
 
     values: torch.Tensor
     frames: tuple[Frame, ...]
     normal: Callable[[int, Sequence[int]], torch.Tensor]
+    uniform: Callable[[int, Sequence[int]], torch.Tensor]
     region: torch.Tensor | None = None
     labels: bool = False
+    attacked: Attacked | None = None
 
     def each(self, numbers: Sequence[float] | torch.Tensor) -> torch.Tensor:
         """One number per sample, (N, 1, 1, ...), to be multiplied with `values`."""

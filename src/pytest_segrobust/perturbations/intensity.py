@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .catalogue import Parameter, Perturbation, declare
+from .elementwise import elementwise
 from .strength import total, voxels
 
 if TYPE_CHECKING:
@@ -43,18 +44,7 @@ def contrast(batch: Batch, *, factor: Sequence[float]) -> torch.Tensor:
 
 
 def _power(base: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Give base ** exponent, with the same bits for every number of threads.
-
-    torch's vector and scalar powers differ in the last bit, and which voxels are the scalar remainder depends on how a
-    tensor is shared among threads. Blocks that one thread does, in whole vectors, have no remainder.
-    """
-    import torch
-
-    if base.device.type != "cpu":
-        return base**exponent
-    padded = torch.nn.functional.pad(base.reshape(-1), (0, -base.numel() % 64), value=1.0)
-    powers = torch.cat([padded[i : i + 16384] ** exponent for i in range(0, len(padded), 16384)])
-    return powers[: base.numel()].reshape(base.shape)
+    return elementwise(lambda block: block**exponent, base)
 
 
 declare(

@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 Key = tuple[int | str, ...]
+Law = Literal["normal", "uniform"]
 
 
 def generator_key(key: Key) -> int:
@@ -29,11 +30,20 @@ def generator_key(key: Key) -> int:
 
 def normal_fields(keys: Sequence[Key], shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
     """Standard normal fields (len(keys), *shape), one per key, on the device and in the dtype of `like`."""
+    return _fields(keys, shape, like, "normal")
+
+
+def uniform_fields(keys: Sequence[Key], shape: Sequence[int], like: torch.Tensor) -> torch.Tensor:
+    """Fields that are uniform in [0, 1), as `normal_fields`; independent of the normal field of the same key."""
+    return _fields([(*key, "uniform") for key in keys], shape, like, "uniform")
+
+
+def _fields(keys: Sequence[Key], shape: Sequence[int], like: torch.Tensor, law: Law) -> torch.Tensor:
     import torch
 
     if len(set(keys)) == 1:  # one case at several strengths: no copies
-        return _recent.field(keys[0], tuple(shape)).to(like).expand(len(keys), *shape)
-    return torch.stack([_recent.field(key, tuple(shape)) for key in keys]).to(like)
+        return _recent.field(keys[0], tuple(shape), law).to(like).expand(len(keys), *shape)
+    return torch.stack([_recent.field(key, tuple(shape), law) for key in keys]).to(like)
 
 
 class RecentFields:
@@ -45,14 +55,14 @@ class RecentFields:
         self.held = 0
         self._lock = threading.Lock()
 
-    def field(self, key: Key, shape: tuple[int, ...]) -> torch.Tensor:
-        """The float32 field of a key on the CPU; not to be written to."""
+    def field(self, key: Key, shape: tuple[int, ...], law: Law = "normal") -> torch.Tensor:
+        """The float32 field of a key on the CPU; not to be written to. A key belongs to one law."""
         with self._lock:
             known = self._fields.get((key, shape))
             if known is not None:
                 self._fields.move_to_end((key, shape))
                 return known
-            drawn = _draw(key, shape)
+            drawn = _draw(key, shape, law)
             self._fields[key, shape] = drawn
             self.held += drawn.nbytes
             while self.held > self.capacity and len(self._fields) > 1:
@@ -60,12 +70,13 @@ class RecentFields:
             return drawn
 
 
-def _draw(key: Key, shape: tuple[int, ...]) -> torch.Tensor:
+def _draw(key: Key, shape: tuple[int, ...], law: Law) -> torch.Tensor:
     import numpy as np
     import torch
 
     generator = np.random.Generator(np.random.Philox(key=generator_key(key)))
-    return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32))
+    draw = generator.standard_normal if law == "normal" else generator.random
+    return torch.from_numpy(draw(shape, dtype=np.float32))
 
 
 # A cache, not a state: what it holds never changes a result. 128 MiB are 200 volumes of 48 x 64 x 48.
