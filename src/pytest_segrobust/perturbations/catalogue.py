@@ -48,7 +48,7 @@ class Parameter:
             return 10.0 ** (-value / 20)
         if self.scale == "reciprocal":
             return 1 / value
-        return float(value if self.scale == "linear" else value**-0.5)
+        return float(value) if self.scale == "linear" else 1 / math.sqrt(value)
 
     def from_coordinate(self, coordinate: float) -> float:
         """The inverse of `to_coordinate`, kept within `lowest` and `highest`; amplitude 0 is an SNR of infinity."""
