@@ -61,7 +61,7 @@ class Parameter:
         elif self.scale == "decibel":
             value = -20 * math.log10(coordinate)
         else:
-            value = 1 / coordinate if self.scale == "reciprocal" else coordinate**-2
+            value = 1 / coordinate if self.scale == "reciprocal" else 1 / (coordinate * coordinate)
         return min(max(value, self.lowest), self.highest)
 
 
