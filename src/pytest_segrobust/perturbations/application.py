@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from .attacked import Attacked
     from .point import Point
 
 __all__ = ["Frame", "Perturbed", "move", "perturb"]
@@ -46,6 +47,7 @@ def perturb(
     realisation: int = 0,
     seed: int = 0,
     regions: Mapping[str, torch.Tensor] | None = None,
+    attacked: Attacked | None = None,
 ) -> Perturbed:
     """Each image at its point.
 
@@ -58,6 +60,7 @@ def perturb(
         seed: of the run; part of every random key.
         regions: bool (N, *spatial) by structure, for steps that are confined to one. A sample whose region is empty
             stays as it is, which its strength says.
+        attacked: the model under attack with the reference masks (N, *spatial) by structure, for steps that attack.
 
     Raises:
         PerturbationError: a step that cannot be done to a case; a step that should have changed a case and did not;
@@ -79,6 +82,7 @@ def perturb(
             points=points,
             frames=frames,
             regions=regions or {},
+            attacked=attacked,
             draw=(int(seed), int(realisation)),
         )
         course.run()

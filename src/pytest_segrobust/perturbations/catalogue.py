@@ -45,7 +45,7 @@ class Parameter:
         if self.scale == "log":
             return math.log(value)
         if self.scale == "decibel":
-            return 10.0 ** (-value / 20)
+            return float(10.0 ** (-value / 20))
         if self.scale == "reciprocal":
             return 1 / value
         return float(value) if self.scale == "linear" else 1 / math.sqrt(value)

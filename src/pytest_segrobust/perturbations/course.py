@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PerturbationError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from .attacked import Attacked
     from .catalogue import Perturbation
     from .point import Point, Step
 
@@ -45,6 +46,7 @@ def start(
     points: Sequence[Point],
     frames: Sequence[Frame],
     regions: Mapping[str, torch.Tensor],
+    attacked: Attacked | None,
     draw: Draw,
 ) -> Course:
     """The course of those samples of a batch whose places are `members`; their points have one route."""
@@ -52,19 +54,27 @@ def start(
 
     everyone = len(members) == len(images)
     point, case = points[members[0]], frames[members[0]].key
+    if attacked is None and any(checked(step).attack for step in point.steps):
+        raise PerturbationError(f"case {case}: {point} attacks a model, and none was given")
     names = sorted({step.on for step in point.steps if step.on is not None})
     for name in names:
         if name not in regions:
             raise PerturbationError(f"case {case}: {point} needs a mask of {name!r}, and none was given")
     # Half precision would round mild perturbations away. Contiguous: a view's layout must not change how sums round.
     dtype = images.dtype if images.dtype.itemsize >= 4 else torch.float32
+
+    def these(masks: torch.Tensor) -> torch.Tensor:
+        return (masks if everyone else masks[members]).to(images.device, torch.bool)
+
     return Course(
         points=[points[i] for i in members],
         images=(images if everyone else images[members]).to(dtype).contiguous(),
         labels=labels if labels is None or everyone else labels[members],
-        regions={n: (regions[n] if everyone else regions[n][members]).to(images.device, torch.bool) for n in names},
+        regions={name: these(regions[name]) for name in names},
         frames=[frames[i] for i in members],
         draw=draw,
+        attacked=attacked,
+        structures={name: these(mask) for name, mask in attacked.structures.items()} if attacked else {},
     )
 
 
@@ -84,6 +94,7 @@ class Course:
     """A group of samples on their way: `images`, `labels`, `regions` and `frames` are as they are by now.
 
     `given` are the images at the start, `before` the same moved along, so that the two can be compared voxel by voxel.
+    `structures` are the reference masks that an attack is told; they move along, too.
     """
 
     points: list[Point]
@@ -92,6 +103,8 @@ class Course:
     regions: dict[str, torch.Tensor]
     frames: list[Frame]
     draw: Draw
+    attacked: Attacked | None = None
+    structures: dict[str, torch.Tensor] = field(default_factory=dict)
     given: torch.Tensor = field(init=False)
     before: torch.Tensor = field(init=False)
 
@@ -160,6 +173,8 @@ class Course:
         low, span = unit_scale(frames, old)
         unit = (old - low) / span
         batch = _batch(unit, frames, steps[0], ordinal, self.draw, region=region)
+        if perturbation.attack:
+            batch = replace(batch, attacked=self._attacked(acting))
         # By its difference: a voxel that keeps its place on the unit scale keeps its bits.
         new = old + (perturbation.apply(batch, **_parameters([steps[i] for i in acting])) - unit) * span
         if region is not None:
@@ -169,6 +184,10 @@ class Course:
                 inside = None if region is None else region[place]
                 refuse_no_effect(perturbation, steps[i], unit[place], inside, self.frames[i])
         self.images = new if everyone else self.images.index_copy(0, _index(acting, new), new)
+
+    def _attacked(self, acting: list[int]) -> Attacked:
+        assert self.attacked is not None  # `start` saw to it
+        return replace(self.attacked, structures={name: mask[acting] for name, mask in self.structures.items()})
 
     def _move(self, perturbation: Perturbation, steps: list[Step], acting: list[int], ordinal: int) -> None:
         import torch
@@ -193,6 +212,7 @@ class Course:
         self.before = self.images if self.before is old else go(self.before, labels=False)
         self.labels = self.labels if self.labels is None else go(self.labels.unsqueeze(1), labels=True).squeeze(1)
         self.regions = {n: go(mask.unsqueeze(1), labels=True).squeeze(1) for n, mask in self.regions.items()}
+        self.structures = {n: go(mask.unsqueeze(1), labels=True).squeeze(1) for n, mask in self.structures.items()}
         for place, i in enumerate(acting):
             if self.images.shape == old.shape and torch.equal(self.images[i], old[i]):
                 refuse_no_effect(perturbation, steps[i], old[i], None, frames[place])
