@@ -75,6 +75,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class StructureName:
+    """One word that names a structure of the model, such as the target of a targeted attack; any but an empty one."""
+
+    name: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
 class Perturbation:
     """What is done to an image, and all that a sentence, a search or a report must know about it.
 
@@ -89,7 +97,7 @@ class Perturbation:
 
     name: str
     summary: str
-    alternatives: tuple[tuple[Parameter | Choice, ...], ...]
+    alternatives: tuple[tuple[Parameter | Choice | StructureName, ...], ...]
     apply: Callable[..., Any]
     random: bool = False
     moves_labels: bool = False
@@ -107,7 +115,7 @@ class Perturbation:
         return self.name.replace(" ", "_").replace("-", "_")
 
     @property
-    def parameters(self) -> dict[str, Parameter | Choice]:
+    def parameters(self) -> dict[str, Parameter | Choice | StructureName]:
         """All parameters of all alternatives by name."""
         return {parameter.name: parameter for group in self.alternatives for parameter in group}
 

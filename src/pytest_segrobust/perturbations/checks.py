@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import PerturbationError
-from .catalogue import Choice, Parameter, Perturbation, catalogue
+from .catalogue import Choice, Parameter, Perturbation, StructureName, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,11 @@ def _check_names(perturbation: Perturbation, names: list[str]) -> None:
         raise PerturbationError(f"{perturbation.name} needs exactly {wanted}; {stated} was stated")
 
 
-def _check_value(perturbation: Perturbation, parameter: Parameter | Choice, value: Value) -> None:
+def _check_value(perturbation: Perturbation, parameter: Parameter | Choice | StructureName, value: Value) -> None:
+    if isinstance(parameter, StructureName):
+        if not (isinstance(value, str) and value.strip()):
+            raise PerturbationError(f"{perturbation.name}: {parameter.name} must name a structure, not {value!r}")
+        return
     if isinstance(parameter, Choice):
         if value not in parameter.options:
             raise PerturbationError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .catalogue import Parameter, Perturbation, catalogue
+from .catalogue import Choice, Parameter, Perturbation, StructureName, catalogue
 from .checks import checked, nearest
 from .point import Point, Value
 
@@ -43,13 +43,10 @@ def _make(perturbation: Perturbation) -> Callable[..., Point]:
 
 
 def _choices(perturbation: Perturbation) -> str:
-    groups = [
-        " and ".join(
-            f"{p.name}{f' in {p.unit}' if p.unit else ''}"
-            if isinstance(p, Parameter)
-            else f"{p.name} ({', '.join(p.options)})"
-            for p in group
-        )
-        for group in perturbation.alternatives
-    ]
-    return ", or ".join(groups)
+    return ", or ".join(" and ".join(map(_said, group)) for group in perturbation.alternatives)
+
+
+def _said(parameter: Parameter | Choice | StructureName) -> str:
+    if isinstance(parameter, Parameter):
+        return f"{parameter.name} in {parameter.unit}" if parameter.unit else parameter.name
+    return f"{parameter.name} ({', '.join(parameter.options) if isinstance(parameter, Choice) else 'a structure'})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalogue import Choice
+from .catalogue import Parameter
 from .checks import checked
 from .point import Point, Step, Value
 
@@ -16,7 +16,7 @@ def stands_still(step: Step) -> bool:
     """Whether a step changes nothing: all its numbers at their identity. A step of words alone always acts."""
     declared = checked(step).parameters
     numbers = [(declared[name], value) for name, value in step.parameters if not isinstance(value, str)]
-    return bool(numbers) and all(not isinstance(p, Choice) and value == p.identity for p, value in numbers)
+    return bool(numbers) and all(isinstance(p, Parameter) and value == p.identity for p, value in numbers)
 
 
 def identity_point(point: Point) -> Point:
@@ -50,7 +50,7 @@ def _milder(step: Step, t: float) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name, value in step.parameters:
         parameter = declared[name]
-        if isinstance(parameter, Choice) or isinstance(value, str):
+        if not isinstance(parameter, Parameter) or isinstance(value, str):
             values[name] = value
         elif t == 0:
             values[name] = parameter.identity
