@@ -62,16 +62,17 @@ class Networks:
         """
         total: torch.Tensor | None = None
         for place in range(len(self.members)):
-            scores = self._scores_of(place, batch, window, windows_at_once)
+            scores = self.member_scores(place, batch, window, windows_at_once)
             if len(self.members) > 1 and self.settings.outputs == "logits":
                 scores = scores.softmax(1) if self.settings.activation == "softmax" else scores.sigmoid()
             total = scores if total is None else total + scores
         assert total is not None
         return total if len(self.members) == 1 else total / len(self.members)
 
-    def _scores_of(
+    def member_scores(
         self, place: int, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int
     ) -> torch.Tensor:
+        """What one network returns, as `scores` does: logits, probabilities or votes; gradients flow through it."""
         if window is None or tuple(batch.shape[2:]) == tuple(window):
             return self._output(place, batch)
         from monai.inferers.utils import sliding_window_inference
@@ -161,7 +162,7 @@ class Networks:
 
     def _judge_range(self, place: int, output: torch.Tensor) -> None:
         """Compare the values of a network's first finite output with what [model] outputs says they are."""
-        low, high = (float(bound) for bound in torch.aminmax(output))
+        low, high = (float(bound) for bound in torch.aminmax(output.detach()))
         if not (math.isfinite(low) and math.isfinite(high)):
             return  # a failure of this case, which says nothing about the settings
         like_probabilities = low >= -1e-3 and high <= 1 + 1e-3
@@ -172,7 +173,7 @@ class Networks:
             )
         self._ranged.add(place)  # after what raises: a wrong set-up is wrong for every requirement, not for the first
         if self.settings.activation == "softmax":
-            like_probabilities = like_probabilities and bool((output.sum(1) - 1).abs().max() < 1e-3)
+            like_probabilities = like_probabilities and bool((output.detach().sum(1) - 1).abs().max() < 1e-3)
         if self.settings.outputs == "logits" and like_probabilities and high > low:
             self.warnings.append(
                 f"{self._name(place)} seems to return probabilities, read as logits: check outputs in [model]"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pytest_segrobust.errors import ModelError, SegrobustError
+from pytest_segrobust.models.attackable import Attackable, Nature, nature
 from pytest_segrobust.models.checkpoint import open_checkpoint
 from pytest_segrobust.models.crash import crash
 from pytest_segrobust.models.devices import choose_device, default_batch_size
@@ -76,10 +77,11 @@ class Segmenter:
         self.sha256 = tuple(member.sha256 for member in members)
         self.dtype = _dtype_of(members)
         self._preprocess = preprocess
-        self._window = _window_of(members, settings)
+        self.window = _window_of(members, settings)
+        self.nature: Nature | None = None  # once an attack has asked
         self._networks = Networks(members, settings, device)
-        self._reader = Reader(self._networks, settings, self._window, self.dtype)
-        typical = self._window or TYPICAL_SHAPE[settings.dimensions or 3]
+        self._reader = Reader(self._networks, settings, self.window, self.dtype)
+        typical = self.window or TYPICAL_SHAPE[settings.dimensions or 3]
         self.batch_size = settings.batch_size or default_batch_size(device, typical, settings.channels)
 
     @property
@@ -121,6 +123,18 @@ class Segmenter:
                 predictions.update(self._predict_group(shape, indices, images, spacings, keep=keep_probabilities))
         return [predictions[index] for index in range(len(images))]
 
+    def attackable(
+        self, image: torch.Tensor, spacing: tuple[float, ...], *, seed: int = 0, draws: int | None = None
+    ) -> Attackable:
+        """This model as one attack sees it.
+
+        Gradients are tried once, on the first `image` (channels, *spatial), in its own units. `draws` are the passes
+        over which a network that is stochastic by itself is averaged.
+        """
+        if self.nature is None:
+            self.nature = nature(self, self._networks, image.to(self.device), spacing)
+        return Attackable(self, self._networks, self.nature, seed=seed, draws=draws)
+
     def description(self) -> dict[str, Any]:
         """The model as plain data, for provenance; the same in every process of a run."""
         settings, members = self.settings, self._networks.members
@@ -139,15 +153,15 @@ class Segmenter:
             "device_name": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "",
             "dtype": str(self.dtype).removeprefix("torch."),
             **settings.model_dump(exclude={"network", "batch_size"}),
-            "window": list(self._window) if self._window else None,
+            "window": list(self.window) if self.window else None,
         }
 
     def _groups(self, images: Sequence[torch.Tensor]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
         """Padded shapes, each with the images that may share a batch: all of that shape, or one volume's slices."""
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(images):
-            shape = padded_shape(self._network_shape(image), self._window, self.settings.pad_multiple)
-            if self._is_sliced(image):
+            shape = padded_shape(self._network_shape(image), self.window, self.settings.pad_multiple)
+            if self.is_sliced(image):
                 yield shape, [index]
             else:
                 groups.setdefault(shape, []).append(index)
@@ -164,17 +178,17 @@ class Segmenter:
     ) -> Iterator[tuple[int, Prediction]]:
         size = self.batch_size
         if self.settings.batch_size is None:
-            size = min(size, default_batch_size(self.device, self._window or shape, self.settings.channels))
+            size = min(size, default_batch_size(self.device, self.window or shape, self.settings.channels))
         for start in range(0, len(indices), size):
             prepared: dict[int, torch.Tensor] = {}
             for index in indices[start : start + size]:
                 try:
-                    prepared[index] = self._prepare(images[index], spacings[index])
+                    prepared[index] = self.prepare(images[index], spacings[index])
                 except SegrobustError:
                     raise
                 except Exception as error:
                     yield index, Prediction(None, failure=crash(error, " in preprocess"))
-            if self._is_sliced(images[indices[start]]):
+            if self.is_sliced(images[indices[start]]):
                 for index, image in prepared.items():
                     yield index, volume(list(self._reader.read(image.unbind(-1), shape, size, keep=keep)))
             else:
@@ -182,7 +196,8 @@ class Segmenter:
                 for index, reading in zip(prepared, readings, strict=True):
                     yield index, reading.prediction()
 
-    def _prepare(self, image: torch.Tensor, spacing: tuple[float, ...]) -> torch.Tensor:
+    def prepare(self, image: torch.Tensor, spacing: tuple[float, ...]) -> torch.Tensor:
+        """What the network is given of an image (channels, *spatial) in its own units, before padding."""
         image = image.to(self.device)
         if self._preprocess is None:
             return normalised(image, self.settings.normalise)
@@ -194,7 +209,8 @@ class Segmenter:
             )
         return prepared
 
-    def _is_sliced(self, image: torch.Tensor) -> bool:
+    def is_sliced(self, image: torch.Tensor) -> bool:
+        """Whether the network is given the volume slice by slice along its last axis."""
         return self.settings.dimensions == 2 and image.ndim == 4
 
     def _network_shape(self, image: torch.Tensor) -> tuple[int, ...]:
@@ -202,12 +218,12 @@ class Segmenter:
         shape, settings = tuple(image.shape[1:]), self.settings
         if len(shape) not in (2, 3):
             raise ModelError(f"an image of shape {tuple(image.shape)}: (channels, *spatial) with 2 or 3 axes is needed")
-        if self._is_sliced(image):
+        if self.is_sliced(image):
             shape = shape[:2]
         if settings.dimensions is not None and settings.dimensions != len(shape):
             raise ModelError(f"dimensions = {settings.dimensions} in [model], but an image has {len(shape)}: {shape}")
-        if self._window is not None and len(self._window) != len(shape):
-            raise ModelError(f"window = {list(self._window)}, but the network is given {len(shape)}-D images: {shape}")
+        if self.window is not None and len(self.window) != len(shape):
+            raise ModelError(f"window = {list(self.window)}, but the network is given {len(shape)}-D images: {shape}")
         if self._preprocess is None and image.shape[0] != settings.channels:
             raise ModelError(f"an image has {image.shape[0]} channels, but [model] channels = {settings.channels}")
         return shape
