@@ -87,11 +87,11 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
     """Keep a collected spec: the first gives model and data, and no other may differ in them."""
     known = config.stash.setdefault(specs_key, [])
     for other in known:
-        if (other.model, other.data, other.decision) != (spec.model, spec.data, spec.decision):
+        if _tables(other) != _tables(spec):
             from .errors import SpecError
 
             raise SpecError(
-                f"{spec.path}: its [model], [data] or [decision] differs from {other.path}; run the two separately"
+                f"{spec.path}: its [model], [data], [decision] or [attack] differs from {other.path}; run the two separately"
             )
     known.append(spec)
     store = config.stash.get(store_key, None)
@@ -102,6 +102,10 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             specs=[{"path": str(each.path), "sha256": each.sha256} for each in known],
             warnings=_notes(known),
         )
+
+
+def _tables(spec: Spec) -> tuple[object, ...]:
+    return spec.model, spec.data, spec.decision, spec.attack
 
 
 def declaration(requirement: Requirement | PythonRequirement) -> dict[str, Any]:

@@ -93,6 +93,22 @@ class Run:
             seed=self.settings.seed,
         )
 
+    def open_surrogate(self) -> Segmenter | None:
+        """The model of [attack] surrogate, opened as [model] says."""
+        from .models.segmenter import open_segmenter
+
+        attack, folder = self.spec.attack, self.settings.spec.parent
+        if attack.surrogate is None:
+            return None
+        is_file = (folder / attack.surrogate).exists()
+        return open_segmenter(
+            [str(folder / attack.surrogate) if is_file else attack.surrogate],
+            self.spec.model.model_copy(update={"network": attack.surrogate_network or self.spec.model.network}),
+            root=folder,
+            device=self.settings.device,
+            seed=self.settings.seed,
+        )
+
     def open_dataset(self) -> Dataset:
         """The cases of [data], their headers checked."""
         from .datasets.dataset import open_dataset
@@ -121,6 +137,8 @@ class Run:
             score_keys=needed if score_keys is None else score_keys,
             screening_patients=self.budget.screening_patients,
             seed=self.settings.seed,
+            attack=self.spec.attack,
+            surrogate=self.open_surrogate(),
         )
         self._describe(segmenter, dataset, evaluation)
         return evaluation

@@ -10,6 +10,8 @@ from ..errors import DataError
 from ..perturbations.application import move
 from ..perturbations.catalogue import catalogue
 from ..perturbations.point import CLEAN, Point
+from ..requirements.settings import AttackSettings
+from .adversary import Adversary
 from .clean_predictions import CleanPredictions
 from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
@@ -45,6 +47,8 @@ class Evaluation:
         score_keys: frozenset[str] = frozenset(),
         screening_patients: int = 6,
         seed: int = 0,
+        attack: AttackSettings | None = None,
+        surrogate: Segmenter | None = None,
     ) -> None:
         if not dataset.cases:
             raise DataError("no cases are left to evaluate: look at [data] images and exclude")
@@ -53,6 +57,7 @@ class Evaluation:
         self.store = store
         self.seed = seed
         self.score_keys = score_keys
+        self.adversary = Adversary(segmenter, attack or AttackSettings(), surrogate=surrogate, seed=seed)
         self.structures: tuple[str, ...] = tuple(segmenter.structures)
         self.data_sha256 = context_hash(dataset.hashes())
         self.context = context_hash(self._identity())
@@ -83,6 +88,8 @@ class Evaluation:
             score_keys=score_keys,
             screening_patients=self._screening,
             seed=self.seed,
+            attack=self.adversary.settings,
+            surrogate=self.adversary.surrogate,
         )
 
     def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
@@ -128,6 +135,7 @@ class Evaluation:
             "dataset": self.dataset.description(),
             "scores": sorted(self.score_keys),
             "seed": self.seed,
+            "attack": self.adversary.identity(),
         }
 
     def _tile_of(self, case: Case) -> Tile:
@@ -175,8 +183,17 @@ class Evaluation:
 
     def _predicted(self, tile: Tile, point: Point, realisation: int) -> tuple[list[Prepared], list[Prediction]]:
         prepared = [
-            prepare(self.dataset, case, point, device=self.segmenter.device, realisation=realisation, seed=self.seed)
-            for case in tile
+            prepare(
+                self.dataset,
+                case,
+                point,
+                device=self.segmenter.device,
+                realisation=realisation,
+                seed=self.seed,
+                adversary=self.adversary,
+                clean=lambda position=position: self._clean_masks(tile)[position],  # type: ignore[misc]
+            )
+            for position, case in enumerate(tile)
         ]
         return prepared, self.segmenter.predict(
             [image.image for image in prepared], [image.spacing for image in prepared]

@@ -12,11 +12,14 @@ from ..perturbations.application import Frame, perturb
 from ..perturbations.catalogue import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from ..datasets.case import Case, Sample
     from ..datasets.dataset import Dataset
     from ..perturbations.point import Point
+    from .adversary import Adversary
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,20 @@ class Prepared:
 
 
 def prepare(
-    dataset: Dataset, case: Case, point: Point, *, device: torch.device | str, realisation: int, seed: int
+    dataset: Dataset,
+    case: Case,
+    point: Point,
+    *,
+    device: torch.device | str,
+    realisation: int,
+    seed: int,
+    adversary: Adversary | None = None,
+    clean: Callable[[], np.ndarray | None] = lambda: None,
 ) -> Prepared:
     """Read a case and do to it what the point says.
+
+    Steps that attack need the `adversary`. What is true of a case without label is then what the model predicts of its
+    `clean` image, bool (structures, *spatial); where that failed too, there is nothing that an attack could destroy.
 
     Raises:
         DataError: the case cannot be read, or a perturbation of one structure meets a case without label.
@@ -52,6 +66,9 @@ def prepare(
         return Prepared(sample, frame, image, sample.label, label_moved=False, spacing=sample.spacing, strength={})
     moves = any(catalogue()[step.name].moves_labels for step in point.steps)
     label = torch.from_numpy(sample.label)[None].to(device) if moves and sample.label is not None else None
+    attacked = None
+    if adversary is not None and any(catalogue()[step.name].attack for step in point.steps):
+        attacked = adversary.attacked(image, sample.spacing, dataset.reference(sample), clean)
     perturbed = perturb(
         image[None],
         label,
@@ -60,6 +77,7 @@ def prepare(
         realisation=realisation,
         seed=seed,
         regions=_regions(dataset, sample, point, device),
+        attacked=attacked,
     )
     moved = perturbed.labels[0].cpu().numpy() if perturbed.labels is not None and moves else sample.label
     return Prepared(

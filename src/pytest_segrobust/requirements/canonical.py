@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_segrobust.requirements.requirement import Requirement
-    from pytest_segrobust.requirements.settings import DataSettings, DecisionSettings, ModelSettings
+    from pytest_segrobust.requirements.settings import SpecFile
     from pytest_segrobust.requirements.vocabulary import Catalogue
 
 
 def canonical(
-    model: ModelSettings,
-    data: DataSettings,
-    decision: DecisionSettings,
+    tables: SpecFile,
     requirements: Iterable[Requirement],
     catalogue: Catalogue | None = None,
 ) -> str:
@@ -30,9 +28,10 @@ def canonical(
     Requirements are sentences with their confidence, whether or not the file repeated it, in the order of their ids.
     """
     plain = {
-        "model": {**model.model_dump(mode="json"), "classes": _channels(model.classes)},
-        "data": {**data.model_dump(mode="json"), "label_values": _channels(data.label_values)},
-        "decision": decision.model_dump(mode="json"),
+        "model": {**tables.model.model_dump(mode="json"), "classes": _channels(tables.model.classes)},
+        "data": {**tables.data.model_dump(mode="json"), "label_values": _channels(tables.data.label_values)},
+        "decision": tables.decision.model_dump(mode="json"),
+        "attack": tables.attack.model_dump(mode="json"),
         "requirements": [_requirement(r, catalogue) for r in sorted(requirements, key=lambda r: r.id)],
     }
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)

@@ -1,4 +1,4 @@
-"""The tables of segrobust.toml as pydantic models: model, data, decision, requirement.
+"""The tables of segrobust.toml as pydantic models: model, data, decision, attack, requirement.
 
 The texts here are also what an editor shows while the file is written: they go into the published JSON Schema.
 """
@@ -212,6 +212,24 @@ class DecisionSettings(Table):
     )
 
 
+class AttackSettings(Table):
+    """[attack]: what an adversary may spend on one image, and which other model helps to see through a masked gradient."""
+
+    steps: Annotated[int, Field(ge=1)] = Field(20, description="gradient steps from each start")
+    restarts: Annotated[int, Field(ge=1)] = Field(1, description="random starts; the strongest result is kept")
+    queries: Annotated[int, Field(ge=1)] = Field(200, description="images that a black-box attack may try")
+    draws: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="passes over which a network that is stochastic by itself is averaged; 8 when absent"
+    )
+    surrogate: str | None = Field(
+        None,
+        description="another checkpoint of the same task, beside this file: attacks made on it must not beat those on the model",
+    )
+    surrogate_network: str | None = Field(
+        None, description="module:function that builds the surrogate's network; that of [model] when absent"
+    )
+
+
 # An end of a range may be infinite: an SNR of inf dB is no noise at all.
 _End = Annotated[float, Field(allow_inf_nan=True)]
 
@@ -274,4 +292,5 @@ class SpecFile(Table):
     model: ModelSettings
     data: DataSettings
     decision: DecisionSettings = DecisionSettings()
+    attack: AttackSettings = AttackSettings()
     requirement: list[RequirementTable] = Field(default_factory=list)

@@ -7,7 +7,7 @@ import json
 import os
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
 from pytest_segrobust.requirements.sentence import parse, render
 from pytest_segrobust.requirements.settings import (
+    AttackSettings,
     DataSettings,
     DecisionSettings,
     ModelSettings,
@@ -53,6 +54,7 @@ class Spec:
     sha256: str
     text_sha256: str
     warnings: tuple[str, ...] = ()
+    attack: AttackSettings = field(default_factory=AttackSettings)
 
 
 class _File:
@@ -84,7 +86,7 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
         raise file.error(*explained(error, file.tables)) from None
     _check_data(file, parsed.data)
     requirements = _requirements(file, parsed, catalogue)
-    text = canonical(parsed.model, parsed.data, parsed.decision, requirements, catalogue)
+    text = canonical(parsed, requirements, catalogue)
     return Spec(
         path=path,
         model=parsed.model,
@@ -94,6 +96,7 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
         sha256=sha256(text),
         text_sha256=hashlib.sha256(file.content).hexdigest(),
         warnings=cautions(requirements, tuple(parsed.model.classes), catalogue),
+        attack=parsed.attack,
     )
 
 

@@ -1,0 +1,66 @@
+"""The adversary: what a step that attacks is told of the model, the reference and its means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..perturbations.attacked import Attacked, Effort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..models.attackable import Nature
+    from ..models.segmenter import Segmenter
+    from ..requirements.settings import AttackSettings
+
+
+class Adversary:
+    """Attacks on one model; what it draws depends on the seed and the case alone."""
+
+    def __init__(
+        self, segmenter: Segmenter, settings: AttackSettings, *, surrogate: Segmenter | None = None, seed: int = 0
+    ) -> None:
+        self.segmenter = segmenter
+        self.surrogate = surrogate
+        self.settings = settings
+        self.seed = seed
+
+    @property
+    def nature(self) -> Nature | None:
+        """Whether the model has gradients and repeats itself; None until an attack has asked."""
+        return self.segmenter.nature
+
+    def identity(self) -> dict[str, Any]:
+        """What the results of attacks depend on besides the model."""
+        means = self.settings.model_dump(exclude={"surrogate", "surrogate_network"})
+        return {**means, "surrogate": list(self.surrogate.sha256) if self.surrogate is not None else None}
+
+    def attacked(
+        self,
+        image: torch.Tensor,
+        spacing: tuple[float, ...],
+        reference: Mapping[str, np.ndarray] | None,
+        clean: Callable[[], np.ndarray | None],
+    ) -> Attacked:
+        """The model under attack, with what is true of one image (channels, *spatial).
+
+        That is the `reference`, masks (*spatial) by structure, or without one the model's `clean` prediction, bool
+        (structures, *spatial); where that failed too, there is nothing that an attack could destroy.
+        """
+        settings, device = self.settings, self.segmenter.device
+        names = self.segmenter.structures
+        if reference is None:
+            predicted = clean()
+            masks = np.zeros((len(names), *image.shape[1:]), bool) if predicted is None else predicted
+            reference = dict(zip(names, masks, strict=True))
+        return Attacked(
+            model=self.segmenter.attackable(image, spacing, seed=self.seed, draws=settings.draws),
+            structures={name: torch.from_numpy(mask)[None].to(device) for name, mask in reference.items()},
+            effort=Effort(steps=settings.steps, restarts=settings.restarts, queries=settings.queries),
+            surrogate=None
+            if self.surrogate is None
+            else self.surrogate.attackable(image, spacing, seed=self.seed, draws=settings.draws),
+        )
