@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..models.attackable import DRAWS
 from ..perturbations.attacked import Attacked, Effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..models.attackable import Nature
     from ..models.segmenter import Segmenter
     from ..requirements.settings import AttackSettings
 
@@ -28,10 +28,23 @@ class Adversary:
         self.settings = settings
         self.seed = seed
 
-    @property
-    def nature(self) -> Nature | None:
-        """Whether the model has gradients and repeats itself; None until an attack has asked."""
-        return self.segmenter.nature
+    def notes(self) -> list[str]:
+        """What a reader must know of the attacks that were made; the model is tried when one is made first."""
+        nature = self.segmenter.nature
+        if nature is None:
+            return []
+        notes = []
+        if not nature.differentiable:
+            notes.append(
+                "the model gives no gradients: instead of gradient attacks, black-box searches of "
+                f"{self.settings.queries} queries each were made, which find less"
+            )
+        if nature.stochastic:
+            notes.append(
+                "the network is stochastic: attacks follow the gradient of its mean over "
+                f"{self.settings.draws or DRAWS} passes"
+            )
+        return notes
 
     def identity(self) -> dict[str, Any]:
         """What the results of attacks depend on besides the model."""

@@ -92,6 +92,16 @@ class Evaluation:
             surrogate=self.adversary.surrogate,
         )
 
+    @property
+    def has_surrogate(self) -> bool:
+        """Whether there is another model to make attacks on."""
+        return self.adversary.surrogate is not None
+
+    @property
+    def attack_notes(self) -> list[str]:
+        """What a reader must know of the attacks that were made."""
+        return self.adversary.notes()
+
     def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
         """All structures of all cases (or the screening patients' alone) at every point.
 

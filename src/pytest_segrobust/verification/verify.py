@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.errors import SegrobustError
 from pytest_segrobust.perturbations.catalogue import catalogue
@@ -11,6 +12,7 @@ from pytest_segrobust.perturbations.point import CLEAN, Point
 
 from .breaking_point import breaking_point, held
 from .decision import Cell, Criterion, judged, worst
+from .masking import attacks, masking_checks, with_checks
 from .patients import MEAN, Cohort
 from .reach import claims_nothing
 from .results import Findings, result, undecided
@@ -25,28 +27,11 @@ if TYPE_CHECKING:
     from pytest_segrobust.requirements.requirement import Requirement
     from pytest_segrobust.requirements.settings import DecisionSettings
 
+    from .measuring import Evaluation
     from .profiles import Budget
 
 Progress = Callable[[str, int, int], None]
-
-
-class Evaluation(Protocol):
-    """What measures a model: all cases at exact points; cached, so that asking twice costs nothing."""
-
-    @property
-    def structures(self) -> tuple[str, ...]:
-        """The model's structures."""
-
-    @property
-    def patients(self) -> tuple[str, ...]:
-        """All patients, in a fixed order."""
-
-    @property
-    def screening_patients(self) -> tuple[str, ...]:
-        """Those that a search is made on."""
-
-    def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
-        """All (or the screening) patients' cases at all points, each structure and noise draw once; clean once."""
+ATTACK_SHARE = 5  # of the points that are searched, one in so many where a step attacks: each costs many passes
 
 
 def verify(
@@ -91,6 +76,9 @@ class _Verification:
         seed: int,
         progress: Progress,
     ) -> None:
+        self.attacked = any(catalogue()[domain.perturbation].attack for domain in requirement.domains)
+        if self.attacked:  # the largest radius of a ball is the worst one by its definition: little is left to search
+            budget = replace(budget, points=max(2, budget.points // ATTACK_SHARE))
         self.requirement, self.evaluation, self.decision, self.budget = requirement, evaluation, decision, budget
         self.seed, self.progress = seed, progress
         self.space = Space.of(requirement)
@@ -129,7 +117,7 @@ class _Verification:
         found = None
         if line and self.cells:
             found, severities = self._breaking_point(line, severities)
-        return result(
+        found_all = result(
             Findings(
                 requirement=self.requirement,
                 criterion=self.criterion,
@@ -147,6 +135,7 @@ class _Verification:
                 unperturbed=self._unperturbed(decided),
             )
         )
+        return self._checked(found_all) if self.attacked else found_all
 
     def measure(self, points: Sequence[Point]) -> None:
         """Measure points on all patients, in one call for those that are new."""
@@ -256,6 +245,21 @@ class _Verification:
         curve = {severity: self._numbers(line.point(severity), cell.structure) for severity in severities}
         found, curve = breaking_point(line, curve, self.criterion, measure, bisections=self.budget.bisections)
         return found, list(curve)
+
+    def _checked(self, found: RequirementResult) -> RequirementResult:
+        """The result with the self-checks of its attack, at the most severe corner."""
+        strongest = self.space.point(self.space.corners(1)[0])
+        if not attacks(strongest):
+            return found
+        self.progress("checking the attack", 0, 1)
+        checks = masking_checks(
+            strongest,
+            lambda points: self.evaluation.measure(points, screening=True),
+            structures=() if MEAN in self.structures else self.structures,
+            surrogate=self.evaluation.has_surrogate,
+        )
+        self.progress("checking the attack", 1, 1)
+        return with_checks(found, checks, self.evaluation.attack_notes)
 
     def _numbers(self, point: Point, structure: str) -> np.ndarray:
         """The criterion's number per patient at a point that has been measured."""

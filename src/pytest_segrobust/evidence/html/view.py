@@ -169,6 +169,7 @@ def _facts(result: RequirementResult) -> list[tuple[str, str]]:
         facts.append(("method", result.method))
     if result.search:
         facts.append(("search", _search(result.search)))
+    facts += [("attack check", _check(check)) for check in result.search.get("attack_checks", [])]
     return facts
 
 
@@ -177,6 +178,12 @@ def _search(search: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{key.replace('_', ' ')}: {value}" for key, value in search.items() if isinstance(value, (int, float, str))
     )
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    """One self-check of an attack: what must not do more harm than it."""
+    held = "held" if check["held"] else "NOT held"
+    return f"{held}: mean score {rounded(check['attack'])} under the attack, {rounded(check['other'])} under {check['name']}"
 
 
 def _structures(result: RequirementResult) -> list[dict[str, str]]:
