@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PerturbationError
-from .course import moved, route, start
+from .course import movement, route, start, together
 from .frame import Frame
+from .motion import Movement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .attacked import Attacked
     from .point import Point
 
-__all__ = ["Frame", "Perturbed", "move", "perturb"]
+__all__ = ["Frame", "Movement", "Perturbed", "move", "perturb"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +30,15 @@ class Perturbed:
     """What came of a batch.
 
     `images` is (N, C, *spatial) in the images' own units, in the dtype and on the device given. `labels` (N, *spatial)
-    and `spacings` (mm) are moved along where the points move labels. `strengths` is described at `Course.strengths`.
+    and `spacings` (mm) are moved along where the points move labels, which `movements` can do to others and undo.
+    `strengths` is described at `Course.strengths`.
     """
 
     images: torch.Tensor
     labels: torch.Tensor | None
     spacings: list[tuple[float, ...]]
     strengths: list[dict[str, float]]
+    movements: list[Movement]
 
 
 def perturb(
@@ -91,28 +94,25 @@ def perturb(
     places = sorted(range(len(points)), key=[i for members in groups.values() for i in members].__getitem__)
     strengths = [strength for course in courses for strength in course.strengths()]
     spacings = [frame.spacing for course in courses for frame in course.frames]
+    movements = [each for course in courses for each in course.movements()]
     moved_labels = [course.labels for course in courses if course.labels is not None]
     return Perturbed(
         images=_together([course.images for course in courses], places, frames).to(images.dtype),
         labels=None if labels is None else _together(moved_labels, places, frames),
         spacings=[spacings[place] for place in places],
         strengths=[strengths[place] for place in places],
+        movements=[movements[place] for place in places],
     )
 
 
 def move(values: torch.Tensor, point: Point, frame: Frame, *, realisation: int = 0, seed: int = 0) -> torch.Tensor:
     """Labels or masks (N, *spatial) of one case, moved as `perturb` moves that case's labels; other steps do nothing."""
-    return moved(values, point, frame, (int(seed), int(realisation)))
+    any_mask = values.new_zeros((1, *values.shape[1:]))
+    return movement(point, frame, any_mask, (int(seed), int(realisation))).move(values)
 
 
 def _together(parts: list[torch.Tensor], places: list[int], frames: Sequence[Frame]) -> torch.Tensor:
-    import torch
-
     if len(parts) == 1:
         return parts[0]
-    shapes = sorted({tuple(part.shape[1:]) for part in parts})
-    if len(shapes) > 1:
-        raise PerturbationError(
-            f"case {frames[0].key}: the samples of one call come back in shapes {shapes}; perturb them in separate calls"
-        )
-    return torch.cat(parts)[places]
+    samples = [sample for part in parts for sample in part]
+    return together([samples[place] for place in places], frames[0].key)

@@ -90,9 +90,10 @@ class Perturbation:
     exactly one must be stated (sigma or snr). `moves_labels` is true where the reference moves with the image.
 
     `apply(batch, **parameters)` is given a `frame.Batch` and, for each parameter, a tuple of one number per sample (one
-    word for all, for a choice); it never sees a sample whose numbers are all at their identity. It returns the new values on the unit intensity
-    scale; where labels move, it returns the moved values and their frames. `could_change(image, region, frame,
-    **parameters)` is asked where nothing changed: could it have? Without it, see `application.could_change`.
+    word for all, for a choice); it never sees a sample whose numbers are all at their identity. It returns the new
+    values on the unit intensity scale; where labels move, it returns how each sample moves, a list of `motion.Motion`.
+    `could_change(image, region, frame, **parameters)` is asked where nothing changed: could it have? Without it, see
+    `application.could_change`.
     """
 
     name: str

@@ -10,6 +10,7 @@ from ..errors import PerturbationError
 from .checks import checked
 from .effect import refuse_no_effect
 from .frame import Batch, Frame, unit_scale
+from .motion import Movement
 from .severity import stands_still
 from .strength import measured, voxels
 from .unit_noise import Key, normal_fields, uniform_fields
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from .attacked import Attacked
     from .catalogue import Perturbation
+    from .motion import Motion
     from .point import Point, Step
 
 Draw = tuple[int, int]  # seed and realisation
@@ -78,15 +80,18 @@ def start(
     )
 
 
-def moved(values: torch.Tensor, point: Point, frame: Frame, draw: Draw) -> torch.Tensor:
-    """Labels or masks (N, *spatial) of one case after the steps of a point that move labels."""
-    masks, frames = values.unsqueeze(0), (frame,)  # one sample with N channels
+def movement(point: Point, frame: Frame, values: torch.Tensor, draw: Draw) -> Movement:
+    """How one case moves at a point; `values` are any labels or masks of it, (1, *spatial). Other steps do nothing."""
+    given, motions = values, []
     for step, perturbation, ordinal in _numbered(point):
         if perturbation.moves_labels and not stands_still(step):
-            batch = _batch(masks, frames, step, ordinal, draw, labels=True)
-            masks, frames = perturbation.apply(batch, **_parameters([step]))
-    result: torch.Tensor = masks.squeeze(0)
-    return result
+            motion: Motion
+            (motion,) = perturbation.apply(_batch(values[None], (frame,), step, ordinal, draw), **_parameters([step]))
+            motions.append(motion)
+            if step is not point.steps[-1]:
+                values = motion.labels(values)  # the next step asks for its shape
+            frame = motion.frame
+    return Movement(tuple(motions), tuple(given.shape[1:]), given.device)
 
 
 @dataclass(eq=False)
@@ -94,7 +99,7 @@ class Course:
     """A group of samples on their way: `images`, `labels`, `regions` and `frames` are as they are by now.
 
     `given` are the images at the start, `before` the same moved along, so that the two can be compared voxel by voxel.
-    `structures` are the reference masks that an attack is told; they move along, too.
+    `structures` are the reference masks that an attack is told; they move along, too. `motions` are each sample's so far.
     """
 
     points: list[Point]
@@ -107,9 +112,11 @@ class Course:
     structures: dict[str, torch.Tensor] = field(default_factory=dict)
     given: torch.Tensor = field(init=False)
     before: torch.Tensor = field(init=False)
+    motions: list[list[Motion]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.given = self.before = self.images
+        self.motions = [[] for _ in self.points]
 
     def run(self) -> None:
         """Take every step, in order; samples at a step's identity, or without its structure, do not take part in it."""
@@ -126,6 +133,11 @@ class Course:
                 self._change(perturbation, steps, acting, ordinal, region)
         if self.images is self.given:
             self.images = self.images.clone()  # writing to the result must not write to the image given
+
+    def movements(self) -> list[Movement]:
+        """How each sample moved."""
+        shape, device = tuple(self.given.shape[2:]), self.given.device
+        return [Movement(tuple(motions), shape, device) for motions in self.motions]
 
     def strengths(self) -> list[dict[str, float]]:
         """Per sample: "changed", the share of changed voxels in the perturbed region, and "snr" in dB there.
@@ -192,30 +204,47 @@ class Course:
     def _move(self, perturbation: Perturbation, steps: list[Step], acting: list[int], ordinal: int) -> None:
         import torch
 
-        frames = tuple(self.frames[i] for i in acting)
-        parameters = _parameters([steps[i] for i in acting])
-        everyone = len(acting) == len(steps)
+        old, frames = self.images, tuple(self.frames[i] for i in acting)
+        batch = _batch(old if len(acting) == len(steps) else old[acting], frames, steps[0], ordinal, self.draw)
+        motions: list[Motion] = perturbation.apply(batch, **_parameters([steps[i] for i in acting]))
+        going = dict(zip(acting, motions, strict=True))
 
         def go(values: torch.Tensor, *, labels: bool) -> torch.Tensor:
-            batch = _batch(values if everyone else values[acting], frames, steps[0], ordinal, self.draw, labels=labels)
-            new: torch.Tensor
-            new, after = perturbation.apply(batch, **parameters)
-            for i, frame in zip(acting, after, strict=True):
-                self.frames[i] = frame
-            if everyone:
-                return new
-            if new.shape[1:] != values.shape[1:]:
-                raise PerturbationError(f"case {frames[0].key}: {steps[acting[0]]} changes the shape; perturb it apart")
-            return values.index_copy(0, _index(acting, new), new)
+            moved = [
+                sample if i not in going else going[i].labels(sample) if labels else going[i].image(sample)
+                for i, sample in enumerate(values)
+            ]
+            return together(moved, frames[0].key)
 
-        old, self.images = self.images, go(self.images, labels=False)
+        def go_along(masks: torch.Tensor) -> torch.Tensor:
+            return go(masks.unsqueeze(1), labels=True).squeeze(1)
+
+        self.images = go(old, labels=False)
         self.before = self.images if self.before is old else go(self.before, labels=False)
-        self.labels = self.labels if self.labels is None else go(self.labels.unsqueeze(1), labels=True).squeeze(1)
-        self.regions = {n: go(mask.unsqueeze(1), labels=True).squeeze(1) for n, mask in self.regions.items()}
-        self.structures = {n: go(mask.unsqueeze(1), labels=True).squeeze(1) for n, mask in self.structures.items()}
-        for place, i in enumerate(acting):
+        self.labels = self.labels if self.labels is None else go_along(self.labels)
+        self.regions = {name: go_along(mask) for name, mask in self.regions.items()}
+        self.structures = {name: go_along(mask) for name, mask in self.structures.items()}
+        for i, motion in going.items():
             if self.images.shape == old.shape and torch.equal(self.images[i], old[i]):
-                refuse_no_effect(perturbation, steps[i], old[i], None, frames[place])
+                refuse_no_effect(perturbation, steps[i], old[i], None, self.frames[i])
+            self.frames[i] = motion.frame
+            self.motions[i].append(motion)
+
+
+def together(samples: Sequence[torch.Tensor], case: str) -> torch.Tensor:
+    """Samples of one shape as a batch.
+
+    Raises:
+        PerturbationError: their shapes differ.
+    """
+    import torch
+
+    shapes = sorted({tuple(sample.shape[1:]) for sample in samples})
+    if len(shapes) > 1:
+        raise PerturbationError(
+            f"case {case}: the samples of one call come back in shapes {shapes}; perturb them in separate calls"
+        )
+    return torch.stack(list(samples))
 
 
 def _numbered(point: Point) -> Iterator[tuple[Step, Perturbation, int]]:
@@ -233,7 +262,6 @@ def _batch(
     draw: Draw,
     *,
     region: torch.Tensor | None = None,
-    labels: bool = False,
 ) -> Batch:
     seed, realisation = draw
 
@@ -246,7 +274,6 @@ def _batch(
         normal=lambda number, shape: normal_fields(keys(number), shape, like=values),
         uniform=lambda number, shape: uniform_fields(keys(number), shape, like=values),
         region=region,
-        labels=labels,
     )
 
 

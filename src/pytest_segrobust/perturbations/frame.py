@@ -35,11 +35,10 @@ class Frame:
 class Batch:
     """Samples that go through the same step at once, each with its own numbers.
 
-    `values` is (N, K, *spatial): the channels on the unit intensity scale; for a perturbation that moves labels, the
-    voxels' own values or, where `labels` is true, labels and masks. `region` is bool (N, *spatial) where the step is
-    confined to a structure; what is changed outside of it is put back afterwards. `normal(number, shape)` is the unit
-    normal field of that number, (N, *shape): the same for every θ, every batch and every device; `uniform` is a field
-    in [0, 1) likewise. `attacked` is there for attacks alone.
+    `values` is (N, C, *spatial): the channels on the unit intensity scale, for a perturbation that moves labels in their
+    own units. `region` is bool (N, *spatial) where the step is confined to a structure; what is changed outside of it is
+    put back afterwards. `normal(number, shape)` is the unit normal field of that number, (N, *shape): the same for every
+    θ, every batch and every device; `uniform` is a field in [0, 1) likewise. `attacked` is there for attacks alone.
     """
 
     values: torch.Tensor
@@ -47,7 +46,6 @@ class Batch:
     normal: Callable[[int, Sequence[int]], torch.Tensor]
     uniform: Callable[[int, Sequence[int]], torch.Tensor]
     region: torch.Tensor | None = None
-    labels: bool = False
     attacked: Attacked | None = None
 
     def each(self, numbers: Sequence[float] | torch.Tensor) -> torch.Tensor:

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import PerturbationError
-from .catalogue import Choice, Perturbation, declare
+from ...errors import PerturbationError
+from ..catalogue import Choice, Perturbation, declare
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
-    from .frame import Batch, Frame
+    from ..frame import Batch, Frame
+    from ..motion import Motion
 
 T = TypeVar("T")
 
-_ANATOMICAL = {"left-right": ("L", "R"), "anterior-posterior": ("A", "P"), "inferior-superior": ("I", "S")}
-_STORED = ("rows", "columns", "slices")  # the first, second and third axis of the array
+ANATOMICAL = {"left-right": ("L", "R"), "anterior-posterior": ("A", "P"), "inferior-superior": ("I", "S")}
+STORED = ("rows", "columns", "slices")  # the first, second and third axis of the array
 
 
-def flip(batch: Batch, *, axis: str) -> tuple[torch.Tensor, tuple[Frame, ...]]:
+@dataclass(frozen=True, eq=False)
+class Rearranged:
+    """A motion that only puts voxels elsewhere; `way` is done to arrays (C, *spatial), `way_back` undoes it."""
+
+    frame: Frame
+    way: Callable[[torch.Tensor], torch.Tensor]
+    way_back: Callable[[torch.Tensor], torch.Tensor]
+    lossless = True
+    complete = True
+
+    def image(self, values: torch.Tensor) -> torch.Tensor:
+        """The voxels in their new places."""
+        return self.way(values)
+
+    def labels(self, values: torch.Tensor) -> torch.Tensor:
+        """The same of labels."""
+        return self.way(values)
+
+    def back(self, values: torch.Tensor) -> torch.Tensor:
+        """The voxels in their old places."""
+        return self.way_back(values)
+
+
+def flip(batch: Batch, *, axis: str) -> list[Motion]:
     """The voxels in reverse order along an axis; spacing and axis codes stay, as of a mirrored patient."""
-    import torch
 
-    numbers = [axis_number(frame, axis) for frame in batch.frames]
-    if len(set(numbers)) == 1:
-        return batch.values.flip(numbers[0] + 2), batch.frames
-    flipped = [sample.flip(number + 1) for sample, number in zip(batch.values, numbers, strict=True)]
-    return torch.stack(flipped), batch.frames
+    def mirror(frame: Frame) -> Motion:
+        number = axis_number(frame, axis) + 1
+        return Rearranged(frame, lambda values: values.flip(number), lambda values: values.flip(number))
+
+    return [mirror(frame) for frame in batch.frames]
 
 
-def axis_swap(batch: Batch, *, axes: str) -> tuple[torch.Tensor, tuple[Frame, ...]]:
+def axis_swap(batch: Batch, *, axes: str) -> list[Motion]:
     """The array transposed; spacing and axis codes move along with their axes."""
-    first, second = (axis_number(batch.frames[0], word) for word in axes.split("-"))
-    frames = tuple(
-        replace(frame, spacing=_swapped(frame.spacing, first, second), axes=_swapped(frame.axes, first, second))
-        for frame in batch.frames
-    )
-    return batch.values.transpose(first + 2, second + 2).contiguous(), frames
+
+    def transpose(frame: Frame) -> Motion:
+        first, second = (axis_number(frame, word) for word in axes.split("-"))
+
+        def way(values: torch.Tensor) -> torch.Tensor:
+            return values.transpose(first + 1, second + 1).contiguous()
+
+        spacing, codes = _swapped(frame.spacing, first, second), _swapped(frame.axes, first, second)
+        return Rearranged(replace(frame, spacing=spacing, axes=codes), way, way)
+
+    return [transpose(frame) for frame in batch.frames]
 
 
 def axis_number(frame: Frame, word: str) -> int:
@@ -46,13 +76,13 @@ def axis_number(frame: Frame, word: str) -> int:
     Raises:
         PerturbationError: the image has no such axis.
     """
-    stored = _STORED[: len(frame.axes)]
+    stored = STORED[: len(frame.axes)]
     if word in stored:
         return stored.index(word)
     for number, code in enumerate(frame.axes):
-        if code in _ANATOMICAL.get(word, ()):
+        if code in ANATOMICAL.get(word, ()):
             return number
-    anatomical = [name for code in frame.axes for name, codes in _ANATOMICAL.items() if code in codes]
+    anatomical = [name for code in frame.axes for name, codes in ANATOMICAL.items() if code in codes]
     raise PerturbationError(f"case {frame.key} has no axis {word!r}; it has {', '.join([*anatomical, *stored])}")
 
 
@@ -84,7 +114,7 @@ declare(
             (
                 Choice(
                     "axis",
-                    (*_ANATOMICAL, *_STORED),
+                    (*ANATOMICAL, *STORED),
                     meaning="an anatomical axis by the image's orientation, or the first, second or third axis as stored",
                 ),
             ),

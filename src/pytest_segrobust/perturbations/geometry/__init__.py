@@ -1,0 +1,1 @@
+"""Perturbations that move the image, and the reference with it."""
