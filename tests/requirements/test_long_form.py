@@ -7,8 +7,8 @@ import pytest
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.requirements import long_form
+from pytest_segrobust.requirements.requirement_table import RequirementTable
 from pytest_segrobust.requirements.sentence import parse, render
-from pytest_segrobust.requirements.settings import RequirementTable
 
 SAME: list[tuple[str, dict[str, Any]]] = [
     (

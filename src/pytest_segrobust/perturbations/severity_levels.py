@@ -50,7 +50,6 @@ class Table:
     name: str
     source: str
     levels: tuple[Levels, ...]
-    synonyms: tuple[str, ...] = ()
 
     def of(self, perturbation: str) -> tuple[Levels, ...]:
         """What the table says of a perturbation: nothing, one list of levels, or an increase and a decrease."""
@@ -90,7 +89,6 @@ ROOD_MRI = Table(
         _one("rician noise", "relative_sigma", 0.16, 0.32, 0.48, 0.64, 0.80),
         _one("gaussian blur", "sigma", 0.8, 1.6, 2.4, 3.2, 4.0),
     ),
-    synonyms=("roodmri",),
 )
 
 ORGAN_CT = Table(

@@ -54,4 +54,5 @@ def _requirement(requirement: Requirement, catalogue: Catalogue | None) -> dict[
         "rationale": " ".join(requirement.rationale.split()),
         "risks": sorted(set(requirement.risks)),
         "tags": sorted(set(requirement.tags)),
+        "gates": requirement.gates,
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_segrobust.requirements import claim
 from pytest_segrobust.requirements import measure as measures
-from pytest_segrobust.requirements.requirement import Range, Requirement
-from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue, catalogue_or
+from pytest_segrobust.requirements import tiers
+from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue
 from pytest_segrobust.requirements.wording import structure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_segrobust.requirements.requirement import Requirement
 
 # Good values of these are within reach of a mask that is otherwise wrong, such as an empty one or one elsewhere.
 _ONE_SIDED = frozenset(
@@ -55,8 +56,6 @@ def _is_of(requirement: Requirement, name: str) -> bool:
 
 def _stress(requirements: tuple[Requirement, ...], catalogue: Catalogue | None) -> Iterable[str]:
     for requirement in requirements:
-        for domain in requirement.domains:
-            perturbation = catalogue_or(catalogue)[domain.perturbation]
-            for spread in domain.ranges:
-                if isinstance(spread, Range) and (unusual := claim.implausible(perturbation, spread)):
-                    yield f"{requirement.id} ({measures.words(requirement.measure)}): {unusual}"
+        gates = "that gates, as asked" if requirement.gates else "that does not gate (gate = true makes it)"
+        for unusual in tiers.beyond(requirement, catalogue):
+            yield f"{requirement.id} ({measures.words(requirement.measure)}): {unusual} {gates}"

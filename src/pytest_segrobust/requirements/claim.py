@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.metrics.catalogue import METRICS
-from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements.quantity import percent, plain, with_unit
 from pytest_segrobust.requirements.requirement import Comparison, Domain, Measure, Options, Range
@@ -127,7 +127,7 @@ def check_patients(measure: Measure, share: float) -> None:
         raise SpecError("a gross failure rate is a share of patients already; leave out 'for ... of patients'")
 
 
-def parameter_of(perturbation: Perturbation, name: str) -> Parameter | Choice:
+def parameter_of(perturbation: Perturbation, name: str) -> Parameter | Choice | StructureName:
     """The perturbation's parameter of that name."""
     try:
         return perturbation.parameters[name]
@@ -141,6 +141,8 @@ def bound(perturbation: Perturbation, name: str, low: float | None, high: float 
     parameter = parameter_of(perturbation, name)
     if isinstance(parameter, Choice):
         raise SpecError(f"{name} of {perturbation.name} is a word, {suggestion('', parameter.options)}, not a number")
+    if isinstance(parameter, StructureName):
+        raise SpecError(f"{name} of {perturbation.name} is a structure, not a number")
 
     def show(value: float) -> str:
         return with_unit(value, parameter.unit)
@@ -173,7 +175,9 @@ def bound(perturbation: Perturbation, name: str, low: float | None, high: float 
 def choice(perturbation: Perturbation, name: str, words: Collection[str]) -> Options:
     """The words of a choice, in the catalogue's order."""
     parameter = parameter_of(perturbation, name)
-    if not isinstance(parameter, Choice):
+    if isinstance(parameter, StructureName):
+        raise SpecError(f"{name} of {perturbation.name} is a structure; {_route_form(perturbation)}")
+    if isinstance(parameter, Parameter):
         raise SpecError(f"{name} of {perturbation.name} is a number, such as '{suggested(parameter)}'")
     for word in words:
         if word not in parameter.options:
@@ -183,7 +187,17 @@ def choice(perturbation: Perturbation, name: str, words: Collection[str]) -> Opt
     return Options(name, tuple(word for word in parameter.options if word in words))
 
 
-def domain(perturbation: Perturbation, stated: Mapping[str, Range | Options], on: str | None = None) -> Domain:
+def route(perturbation: Perturbation, source: str, target: str) -> dict[str, Options]:
+    """The structures of a targeted attack: what of one is to be taken for the other."""
+    known = [p.name for p in perturbation.parameters.values() if isinstance(p, StructureName)]
+    if known != ["source", "target"]:
+        raise SpecError(f"{perturbation.name} does not turn one structure into another; leave out 'from ... to ...'")
+    return {"source": Options("source", (source,)), "target": Options("target", (target,))}
+
+
+def domain(
+    perturbation: Perturbation, stated: Mapping[str, Range | Options], on: str | None = None, source: str = ""
+) -> Domain:
     """The perturbation with all parameters of one alternative; choices left out are all their options."""
     if on is not None and not perturbation.local:
         raise SpecError(f"{perturbation.name} acts on the whole image; leave out 'on {on}'")
@@ -197,10 +211,14 @@ def domain(perturbation: Perturbation, stated: Mapping[str, Range | Options], on
         raise SpecError(
             f"{perturbation.name} with {numbers[0][1].parameter} = {plain(numbers[0][1].low)} changes nothing"
         )
-    return Domain(perturbation.name, ranges, on)
+    structures = [stated[p.name] for p in group if isinstance(p, StructureName)]
+    names = [name for spread in structures if isinstance(spread, Options) for name in spread.words]
+    if len(set(names)) < len(names):
+        raise SpecError(f"{perturbation.name} from {names[0]} to {names[0]} changes nothing; name two structures")
+    return Domain(perturbation.name, ranges, on, source)
 
 
-def alternative(perturbation: Perturbation, stated: Collection[str]) -> tuple[Parameter | Choice, ...]:
+def alternative(perturbation: Perturbation, stated: Collection[str]) -> tuple[Parameter | Choice | StructureName, ...]:
     """The one alternative of parameters that is stated in full, where choices may be left out."""
     names = set(stated)
     for name in stated:
@@ -209,6 +227,8 @@ def alternative(perturbation: Perturbation, stated: Collection[str]) -> tuple[Pa
     if not fits:
         ways = " or ".join(" and ".join(p.name for p in group) for group in perturbation.alternatives)
         raise SpecError(f"{perturbation.name} takes {ways}, not {' together with '.join(sorted(names))}")
+    if all(any(isinstance(p, StructureName) and p.name not in names for p in group) for group in fits):
+        raise SpecError(f"{perturbation.name} needs two structures; {_route_form(perturbation)}")
     missing = [[p for p in group if isinstance(p, Parameter) and p.name not in names] for group in fits]
     complete = [group for group, lacks in zip(fits, missing, strict=True) if not lacks]
     exact = [group for group in complete if {p.name for p in group} == names]
@@ -219,6 +239,13 @@ def alternative(perturbation: Perturbation, stated: Collection[str]) -> tuple[Pa
         raise SpecError(f"{perturbation.name} can be stated in several ways; name {ways}")
     ways = " or ".join("'" + " and ".join(suggested(p) for p in lacks) + "'" for lacks in missing)
     raise SpecError(f"{perturbation.name} needs a range, such as {ways}")
+
+
+def _route_form(perturbation: Perturbation) -> str:
+    return (
+        f"write '{perturbation.name} from A to B', for what of A is to be taken for B "
+        '(long form: source = "A", target = "B")'
+    )
 
 
 def suggested(parameter: Parameter) -> str:
@@ -244,26 +271,3 @@ def bound_words(parameter: Parameter, spread: Range) -> str:
     if spread.high == parameter.identity:
         return f"{spread.parameter} >= {low}"
     return f"{low} <= {spread.parameter} <= {high}"
-
-
-def implausible(perturbation: Perturbation, spread: Range) -> str | None:
-    """What is unusual about a range that goes beyond what a clinic meets, None where it does not."""
-    parameter = perturbation.parameters[spread.parameter]
-    if isinstance(parameter, Choice) or parameter.plausible is None:
-        return None
-    low, high = parameter.plausible
-    beyond = [
-        end
-        for end in (spread.low, spread.high)
-        if not low <= end <= high and end != parameter.identity
-    ]  # fmt: skip
-    if not beyond:
-        return None
-    usual = f"{plain(low)} to {with_unit(high, parameter.unit)}"
-    if math.isinf(high):
-        usual = f"{with_unit(low, parameter.unit)} and more"
-    source = f" ({parameter.source})" if parameter.source else ""
-    return (
-        f"{spread.parameter} of {perturbation.name} goes to {with_unit(beyond[-1], parameter.unit)}, beyond the "
-        f"plausible range {usual}{source}: a stress test"
-    )

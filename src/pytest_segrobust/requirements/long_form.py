@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SpecError
-from pytest_segrobust.perturbations.catalogue import Choice
+from pytest_segrobust.perturbations.catalogue import Choice, StructureName
 from pytest_segrobust.requirements import claim
 from pytest_segrobust.requirements.measure import from_key, keys
 from pytest_segrobust.requirements.requirement import Comparison, Domain, Options, Range, Requirement
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_segrobust.perturbations.catalogue import Perturbation
-    from pytest_segrobust.requirements.settings import RequirementTable
+    from pytest_segrobust.requirements.requirement_table import RequirementTable
 
     Stated = float | str | list[float] | list[str]
 
@@ -104,6 +104,10 @@ def _range(perturbation: Perturbation, key: str, value: Stated) -> Range | Optio
             words = value if isinstance(value, list) else [value]
             known = {fold(option): option for option in parameter.options}
             return claim.choice(perturbation, key, [known.get(fold(str(word)), str(word)) for word in words])
+        if isinstance(parameter, StructureName):
+            if not isinstance(value, str):
+                raise SpecError(f"{key} names one structure")
+            return Options(key, (value,))
         ends = value if isinstance(value, list) else [value, value]
         if len(ends) != 2 or any(isinstance(end, str) for end in ends):
             raise SpecError("write [low, high], or one number for exactly that value")

@@ -23,6 +23,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "PARAMETER": ("a parameter", ()),
     "OPTION": ("a word", ()),
     "UNIT": ("a unit", ()),
+    "TABLE": ("a table of severities", ()),
     "NUMBER": ("a number", ()),
     "WORD": ("a structure", ()),
     "QUOTED": ("a structure", ()),
@@ -34,6 +35,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "PLUS_MINUS": ("'±'", ()),
     "EQUALS": ("'='", ()),
     "THEN": ("'followed by'", ("followed by",)),
+    "UP_TO": ("'up to level'", ("up to level",)),
     "IS": ("'is'", ("is",)),
     "OR": ("'or'", ("or",)),
     "$END": ("the end", ()),
@@ -59,6 +61,8 @@ def place(text: str, start: int, words: str, message: str) -> str:
 
 def unexpected(text: str, position: int, accepted: Sequence[str], read: Sequence[Token], words: Vocabulary) -> str:
     """The message for words that the grammar does not take at this place."""
+    if read and read[-1].type == "AND" and "PARAMETER" in accepted:
+        accepted = [*accepted, "PERTURBATION"]  # "and" joins perturbations too, where it can read the next one's name
     rest = text[position:].strip()
     position = len(text) - len(text[position:].lstrip()) if rest else len(text)
     candidates = {word: kind for kind in accepted for word in _spellings(kind, read, words)}
@@ -77,10 +81,11 @@ def _spellings(kind: str, read: Sequence[Token], words: Vocabulary) -> tuple[str
     """The words that could stand for a terminal here."""
     perturbation = next((token for token in reversed(read) if token.type == "PERTURBATION"), None)
     if kind == "PARAMETER" and perturbation is not None:
-        return tuple(words.perturbations[fold(str(perturbation))].parameters)
+        known = words.perturbations[fold(str(perturbation))].parameters
+        return tuple(name for name in known if fold(name) in words.parameters)
     if kind == "OPTION" and perturbation is not None:
-        known = words.perturbations[fold(str(perturbation))].parameters.values()
-        return tuple(word for parameter in known for word in getattr(parameter, "options", ()))
+        choices = words.perturbations[fold(str(perturbation))].parameters.values()
+        return tuple(word for parameter in choices for word in getattr(parameter, "options", ()))
     if kind in words.spellings:
         return words.spellings[kind]
     return _KINDS[kind][1] if kind in _KINDS else (kind.lower(),)
@@ -94,7 +99,7 @@ def _expected(accepted: Sequence[str], read: Sequence[Token], words: Vocabulary)
             continue
         name = _IN_BOUNDS.get(kind) if in_bounds else None
         name = name or (_KINDS[kind][0] if kind in _KINDS else f"'{kind.lower()}'")
-        if kind in ("METRIC", "PERTURBATION", "PARAMETER", "OPTION"):
+        if kind in ("METRIC", "PERTURBATION", "PARAMETER", "OPTION", "TABLE"):
             listed = _names(kind, read, words)
             if not listed:
                 continue

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from pytest_segrobust.requirements.settings import RequirementTable, SpecFile
+from pytest_segrobust.requirements.requirement_table import RequirementTable
+from pytest_segrobust.requirements.settings import SpecFile
 from pytest_segrobust.requirements.vocabulary import nearest
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Form = Literal["value", "drop", "relative drop", "increase"]
 Comparison = Literal["below", "at most", "above", "at least", "within"]
+Tier = Literal["plausible", "stress"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Domain:
-    """One perturbation of the catalogue with the range of every parameter; `on` confines it to a structure."""
+    """One perturbation of the catalogue with the range of every parameter; `on` confines it to a structure.
+
+    A parameter that names a structure has Options of that one word. `source` says which level of which published table
+    the numbers are; the numbers alone are the claim.
+    """
 
     perturbation: str
     ranges: tuple[Range | Options, ...]
     on: str | None = None
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,10 @@ class Requirement:
     tags: tuple[str, ...] = ()
     statement: str = ""  # as the user wrote it; for the long form, the sentence that means the same
     line: int = 0  # where it stands in its file
+    tier: Tier = "plausible"  # "stress" where a range goes beyond what a clinic meets
+    gates: bool = True  # whether a run ends red where it is not met
 
     @property
     def claim(self) -> Requirement:
         """What is claimed, without its name, reasons and place: equal claims are decided alike."""
-        return replace(self, id="", rationale="", risks=(), tags=(), statement="", line=0)
+        return replace(self, id="", rationale="", risks=(), tags=(), statement="", line=0, tier="plausible", gates=True)

@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from pytest_segrobust.requirements.requirement_table import RequirementTable  # noqa: TC001 - pydantic reads the type
+from pytest_segrobust.requirements.table import Table
 
 _T = TypeVar("_T")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-
-
-class Table(BaseModel):
-    """A table of the file: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSettings(Table):
@@ -210,6 +207,10 @@ class DecisionSettings(Table):
     realisations: Annotated[int, Field(ge=1)] | None = Field(
         None, description="noise draws per patient and point; the profile's when absent"
     )
+    gate_stress: bool = Field(
+        default=False,
+        description="whether stress tests, whose ranges go beyond what a clinic meets, end a run with exit code 1 too",
+    )
 
 
 class AttackSettings(Table):
@@ -228,62 +229,6 @@ class AttackSettings(Table):
     surrogate_network: str | None = Field(
         None, description="module:function that builds the surrogate's network; that of [model] when absent"
     )
-
-
-# An end of a range may be infinite: an SNR of inf dB is no noise at all.
-_End = Annotated[float, Field(allow_inf_nan=True)]
-
-
-class RequirementTable(Table):
-    """[[requirement]]: one claim, as a sentence or in the long form."""
-
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
-        description="its name in reports and test ids", examples=["ROB-001"]
-    )
-    statement: str | None = Field(
-        None,
-        description="[mean] MEASURE [of STRUCTURE] [under PERTURBATION [on STRUCTURE] [with BOUNDS]] is COMPARISON LIMIT "
-        "[for 95 % of patients] [with 97.5 % confidence]",
-        examples=[
-            "DSC drop under gaussian noise with sigma <= 0.1 is below 5 %",
-            "DSC drop under gamma with 0.7 <= gamma <= 1.5 is below 3 % for 95 % of patients",
-            "HD95 increase under gaussian blur with sigma <= 1 mm is below 3 mm",
-            "DSC is at least 0.85",
-        ],
-    )
-    measure: str | None = Field(
-        None,
-        description="long form: dsc, dsc_drop, relative_dsc_drop, hd95_increase, volume_bias, gross_failure_rate ...",
-    )
-    structure: str | None = Field(None, description="long form: one of the classes; each of them when absent")
-    average: bool = Field(default=False, description="long form: the mean over structures instead of each structure")
-    tolerance: float | None = Field(None, description="long form: mm, for nsd")
-    perturbation: dict[str, dict[str, _End | str | list[_End] | list[str]]] = Field(
-        default_factory=dict,
-        description="long form: name = { parameter = [low, high] or exactly one value, choice = word or words, "
-        "on = structure }; several are applied in order",
-        examples=[{"gaussian_noise": {"sigma": [0, 0.1]}}, {"flip": {"axis": ["left-right"]}}],
-    )
-    below: float | None = Field(None, description="long form: the limit, in the measure's unit (5 % is 0.05)")
-    at_most: float | None = Field(None, description="long form: the limit, itself allowed")
-    above: float | None = Field(None, description="long form: the limit of a measure that is better higher")
-    at_least: float | None = Field(None, description="long form: that limit, itself allowed")
-    within: float | None = Field(
-        None, description="long form: the largest size of a measure with a sign, such as volume_bias"
-    )
-    patients: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        None, description="long form: share of patients for whom it must hold; their mean when absent"
-    )
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = Field(
-        None, description="one-sided; that of [decision] when absent"
-    )
-    rationale: str = Field(
-        "", description="why this limit and this range", examples=["inter-reader DSC is 0.90; see RMF-12"]
-    )
-    risks: list[str] = Field(
-        default_factory=list, description="risks that this requirement controls", examples=[["H-3"]]
-    )
-    tags: list[str] = Field(default_factory=list, description="words to select it by (-k)")
 
 
 class SpecFile(Table):

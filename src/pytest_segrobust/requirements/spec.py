@@ -14,27 +14,29 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pytest_segrobust.errors import SpecError
-from pytest_segrobust.requirements import long_form
+from pytest_segrobust.requirements import long_form, tiers
 from pytest_segrobust.requirements.canonical import canonical, sha256
 from pytest_segrobust.requirements.cautions import cautions
+from pytest_segrobust.requirements.levels import each
 from pytest_segrobust.requirements.lines import line_of
 from pytest_segrobust.requirements.measure import needs_reference, words
 from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
+from pytest_segrobust.requirements.requirement import Options
 from pytest_segrobust.requirements.sentence import parse, render
 from pytest_segrobust.requirements.settings import (
     AttackSettings,
     DataSettings,
     DecisionSettings,
     ModelSettings,
-    RequirementTable,
     SpecFile,
 )
-from pytest_segrobust.requirements.vocabulary import nearest
+from pytest_segrobust.requirements.vocabulary import catalogue_or, nearest
 
 if TYPE_CHECKING:
     from pytest_segrobust.requirements.lines import Path as Keys
-    from pytest_segrobust.requirements.requirement import Requirement
+    from pytest_segrobust.requirements.requirement import Domain, Requirement
+    from pytest_segrobust.requirements.requirement_table import RequirementTable
     from pytest_segrobust.requirements.vocabulary import Catalogue
 
 
@@ -152,7 +154,38 @@ def _requirements(file: _File, parsed: SpecFile, catalogue: Catalogue | None) ->
         first, second = [index for index, table in enumerate(parsed.requirement) if table.id == twice[0]][:2]
         earlier = line_of(file.text, ("requirement", first, "id"))
         raise file.error(("requirement", second, "id"), f"stands on line {earlier} already; give each its own id")
-    return tuple(_requirement(file, index, table, parsed, catalogue) for index, table in enumerate(parsed.requirement))
+    found = [
+        requirement
+        for index, table in enumerate(parsed.requirement)
+        for one in _each(file, index, table, catalogue)
+        for requirement in [_requirement(file, index, one, parsed, catalogue)]
+    ]
+    names = Counter(requirement.id for requirement in found)
+    for index, table in enumerate(parsed.requirement):
+        if names[table.id] > 1:
+            raise file.error(("requirement", index, "id"), "an 'each perturbation' has this id too; choose another")
+    return tuple(found)
+
+
+def _each(
+    file: _File, index: int, table: RequirementTable, catalogue: Catalogue | None
+) -> tuple[RequirementTable, ...]:
+    """The table itself; for a statement on "each perturbation" one table per perturbation: ROB-001.gaussian-noise."""
+    try:
+        statements = each(" ".join((table.statement or "").split()), catalogue_or(catalogue))
+    except SpecError as error:
+        raise file.error(("requirement", index, "statement"), str(error)) from None
+    if statements is None:
+        return (table,)
+    if keys := long_form.stated(table):
+        raise file.error(
+            ("requirement", index, keys[0]),
+            "'each perturbation' is several requirements, which keys cannot repeat; leave out " + ", ".join(keys),
+        )
+    return tuple(
+        table.model_copy(update={"id": f"{table.id}.{suffix}", "statement": statement})
+        for suffix, statement in statements.items()
+    )
 
 
 def _requirement(
@@ -164,6 +197,13 @@ def _requirement(
     except SpecError as error:
         raise file.error(here if table.statement is None else (*here, "statement"), str(error)) from None
     _check_structures(file, here, claim, parsed)
+    tier = tiers.tier(claim, catalogue)
+    if table.gate is False and tier == "plausible":
+        raise file.error(
+            (*here, "gate"),
+            "its ranges are those that a clinic meets, so it gates; gate = false is for stress tests that "
+            "gate_stress = true would make gate",
+        )
     return replace(
         claim,
         id=table.id,
@@ -173,6 +213,8 @@ def _requirement(
         tags=tuple(table.tags),
         statement=table.statement or render(claim, catalogue),
         line=line_of(file.text, (*here, "id")),
+        tier=tier,
+        gates=tier == "plausible" or (parsed.decision.gate_stress if table.gate is None else table.gate),
     )
 
 
@@ -201,7 +243,8 @@ def _claim(table: RequirementTable, catalogue: Catalogue | None) -> Requirement:
 def _check_structures(file: _File, here: Keys, claim: Requirement, parsed: SpecFile) -> None:
     key = (*here, "statement") if claim.statement else here
     known = list(parsed.model.classes)
-    for name in (claim.structure, *(domain.on for domain in claim.domains)):
+    perturbed = [name for domain in claim.domains for name in (domain.on, *_targeted(domain))]
+    for name in (claim.structure, *perturbed):
         if name is not None and name not in known:
             close = nearest(name, known)
             meant = f"; did you mean '{close}'?" if close else ""
@@ -211,3 +254,12 @@ def _check_structures(file: _File, here: Keys, claim: Requirement, parsed: SpecF
     needing += [f"{domain.perturbation} on {domain.on}" for domain in claim.domains if domain.on is not None]
     if unlabelled and needing:
         raise file.error(key, f'{needing[0]} needs labels; add labels = "labels/{{name}}.nii.gz" to [data]')
+
+
+def _targeted(domain: Domain) -> tuple[str, ...]:
+    """The structures that a targeted attack leads from and to."""
+    return tuple(
+        spread.words[0]
+        for spread in domain.ranges
+        if spread.parameter in ("source", "target") and isinstance(spread, Options)
+    )

@@ -8,10 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_segrobust.metrics.catalogue import METRICS
-from pytest_segrobust.perturbations.catalogue import Choice, Perturbation, catalogue
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName, catalogue
+from pytest_segrobust.perturbations.severity_levels import TABLES, Table
 from pytest_segrobust.requirements import quantity
 
 Catalogue = Mapping[str, Perturbation]
+
+# What comes after a perturbation's name, and never after a parameter's: some names are both, such as "gamma".
+_AFTER_PERTURBATION = (
+    r"with|on|and|then|followed|is|shall|must|stays|remains|at\s+(severity\s+)?level|up\s+to\s+(severity\s+)?level|"
+    r"(increase|rise|decrease|drop)\s+(at|up)|from(?!\s+[\d.+-])"
+)
 
 GROSS_FAILURE_RATE = "gross_failure_rate"
 GROSS_FAILURE_WORDS = ("gross failure rate", "failure rate", "rate of gross failures")
@@ -61,6 +68,7 @@ class Vocabulary:
     perturbations: dict[str, Perturbation] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)  # → name
     options: dict[str, str] = field(default_factory=dict)  # → word
+    tables: dict[str, Table] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)  # → unit
     spellings: dict[str, tuple[str, ...]] = field(default_factory=dict)  # terminal → words as they are written
 
@@ -69,24 +77,32 @@ class Vocabulary:
         """The words of these perturbations and of all metrics."""
         known = tuple(perturbations)
         metrics = {m.key: (m.name, *m.synonyms) for m in METRICS.values()} | {GROSS_FAILURE_RATE: GROSS_FAILURE_WORDS}
-        parameters = [parameter for p in known for group in p.alternatives for parameter in group]
+        parameters = [
+            parameter
+            for p in known
+            for group in p.alternatives
+            for parameter in group
+            if not isinstance(parameter, StructureName)  # said by "from ... to ...", not by its name
+        ]
         names = sorted({parameter.name for parameter in parameters})
         options = sorted({word for p in parameters if isinstance(p, Choice) for word in p.options})
         units = dict(quantity.UNITS)
         for parameter in parameters:
-            if not isinstance(parameter, Choice) and parameter.unit:
+            if isinstance(parameter, Parameter) and parameter.unit:
                 units.setdefault(parameter.unit, (parameter.unit,))
         return cls(
             metrics={fold(word): key for key, words in metrics.items() for word in (key, *words)},
-            perturbations={fold(word): p for p in known for word in (p.name, *p.synonyms)},
+            perturbations={fold(word): p for p in known for word in _names(p)},
             parameters={fold(name): name for name in names},
             options={fold(word): word for word in options},
+            tables={fold(table.name): table for table in TABLES},
             units={fold(word): unit for unit, words in units.items() for word in words},
             spellings={
                 "METRIC": tuple(word for words in metrics.values() for word in words),
-                "PERTURBATION": tuple(word for p in known for word in (p.name, *p.synonyms)),
+                "PERTURBATION": tuple(word for p in known for word in _names(p)),
                 "PARAMETER": tuple(names),
                 "OPTION": tuple(options),
+                "TABLE": tuple(table.name for table in TABLES),
                 "UNIT": tuple(word for words in units.values() for word in words),
             },
         )
@@ -98,4 +114,14 @@ class Vocabulary:
             expression = pattern(words).replace("/", r"\/")
             priority = ".4" if name == "METRIC" else ".1"
             lines.append(f"{name}{priority}: /{expression}/i")
+        perturbation = pattern(self.spellings["PERTURBATION"]).replace("/", r"\/")
+        lines.append(rf"THEN.2: /(followed\s+by|then)\b|and(?=\s+{perturbation}(\s+({_AFTER_PERTURBATION})\b|\s*$))/i")
         return "\n".join(lines)
+
+
+def _names(perturbation: Perturbation) -> tuple[str, ...]:
+    """The name and its synonyms; an attack that is not targeted may be called so."""
+    names = (perturbation.name, *perturbation.synonyms)
+    if not perturbation.attack or any("targeted" in name for name in names):
+        return names
+    return (*names, *(f"untargeted {name}" for name in names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pytest_segrobust.errors import SpecError
-from pytest_segrobust.perturbations.catalogue import Choice
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, StructureName
 from pytest_segrobust.requirements import claim
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements.quantity import percent, with_unit
@@ -13,7 +13,24 @@ from pytest_segrobust.requirements.requirement import Domain, Options, Requireme
 from pytest_segrobust.requirements.vocabulary import Catalogue, catalogue_or
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_KEYWORDS = {"under", "is", "on", "of", "with", "and", "or", "for", "at", "in", "mean", "then", "drop", "increase"}
+_KEYWORDS = {
+    "under",
+    "is",
+    "on",
+    "of",
+    "with",
+    "and",
+    "or",
+    "for",
+    "at",
+    "in",
+    "mean",
+    "then",
+    "drop",
+    "increase",
+    "from",
+    "to",
+}
 
 
 def render(requirement: Requirement, catalogue: Catalogue | None = None) -> str:
@@ -46,7 +63,7 @@ def limit(requirement: Requirement) -> str:
 
 
 def domain(stated: Domain, catalogue: Catalogue | None = None) -> str:
-    """A perturbation and its ranges as a sentence says them; a choice of all options is left out."""
+    """A perturbation, its structures and its ranges as a sentence says them; a choice of all options is left out."""
     perturbation = catalogue_or(catalogue)[stated.perturbation]
     kept = [spread for spread in stated.ranges if not _says_nothing(spread, perturbation.parameters[spread.parameter])]
     names = [spread.parameter for spread in stated.ranges]
@@ -54,15 +71,17 @@ def domain(stated: Domain, catalogue: Catalogue | None = None) -> str:
         left_out_is_clear = [p.name for p in claim.alternative(perturbation, [s.parameter for s in kept])] == names
     except SpecError:
         left_out_is_clear = False
-    words = []
+    words, route = [], ""
     for spread in kept if left_out_is_clear else stated.ranges:
         parameter = perturbation.parameters[spread.parameter]
-        if isinstance(spread, Options):
+        if isinstance(spread, Options) and isinstance(parameter, StructureName):
+            route += f" {'from' if not route else 'to'} {structure(spread.words[0])}"
+        elif isinstance(spread, Options):
             words.append(f"{spread.parameter} = {' or '.join(spread.words)}")
-        elif not isinstance(parameter, Choice):
+        elif isinstance(parameter, Parameter):
             words.append(claim.bound_words(parameter, spread))
     on = f" on {structure(stated.on)}" if stated.on is not None else ""
-    return perturbation.name + on + (f" with {' and '.join(words)}" if words else "")
+    return perturbation.name + route + on + (f" with {' and '.join(words)}" if words else "")
 
 
 def _says_nothing(spread: object, parameter: object) -> bool:
