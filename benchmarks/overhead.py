@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PLACES = {
     "reading images and labels": ("dataset.py", "read"),
     "perturbing": ("application.py", "perturb"),
-    "preprocessing": ("segmenter.py", "_prepare"),
+    "preprocessing": ("segmenter.py", "prepare"),
     "padding and stacking": ("padding.py", "stacked"),
     "forward passes": ("forward.py", "scores"),
     "masks from outputs": ("segmenter.py", "_reading"),

@@ -79,6 +79,64 @@ def schema() -> None:
 
 
 @main.command()
+@click.argument("name", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+def perturbations(name: tuple[str, ...], form: str) -> None:
+    """List all perturbations with their units, ranges, modality and flags, or say all about one."""
+    from .perturbations import description
+    from .perturbations.checks import named
+
+    if form == "markdown":
+        click.echo(description.markdown(), nl=False)
+    elif form == "json":
+        click.echo(json.dumps(description.plain(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(description.text(named(" ".join(name)).name if name else None))
+
+
+@main.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--perturbation", required=True, help="as in a sentence: 'gaussian noise with sigma <= 0.2'")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("preview.png"), show_default=True)
+@click.option("--label", type=click.Path(path_type=Path), help="its outlines are drawn, moved along where labels move")
+@click.option("--structure", "structures", multiple=True, help="NAME=VALUE in the label, for 'on NAME'; again for more")
+@click.option("--window", type=float, nargs=2, help="the intensities that are 0 and 1, such as -1000 400")
+@click.option("--severities", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option("--slices", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def preview(
+    image: Path,
+    *,
+    perturbation: str,
+    output: Path,
+    label: Path | None,
+    structures: tuple[str, ...],
+    window: tuple[float, float] | None,
+    severities: int,
+    slices: int,
+    seed: int,
+) -> None:
+    """Write a contact sheet of an image under a perturbation: severities side by side, slices below each other."""
+    from .preview import contact_sheet, intensity_of, structures_of
+
+    shown = contact_sheet(
+        image,
+        perturbation,
+        output,
+        label=label,
+        structures=structures_of(structures),
+        intensity=intensity_of(window),
+        severities=severities,
+        slices=slices,
+        seed=seed,
+    )
+    for each in shown[1:]:
+        strength = ", ".join(f"{key} {value:.3g}" for key, value in each.strength.items())
+        click.echo(f"{each.point}: {strength}")
+    click.echo(output)
+
+
+@main.command()
 @click.argument("directory", type=click.Path(path_type=Path), default=Path("segrobust-report"))
 def report(directory: Path) -> None:
     """Write report.json and report.html of a run again, from its store; also of a run that was killed."""

@@ -34,6 +34,23 @@ def checked(step: Step) -> Perturbation:
     return perturbation
 
 
+def named(word: str) -> Perturbation:
+    """The perturbation of a name or synonym, however its words are joined.
+
+    Raises:
+        PerturbationError: there is none; the message names the nearest.
+    """
+    known = {name: each for each in catalogue().values() for name in (each.name, *each.synonyms)}
+    for name, perturbation in known.items():
+        if _plain(name) == _plain(word):
+            return perturbation
+    raise PerturbationError(f"there is no perturbation {word!r}{nearest(word, known)}")
+
+
+def _plain(words: str) -> str:
+    return words.casefold().replace("_", " ").replace("-", " ")
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """The end of a message: the known word that was probably meant, or all of them."""
     known = sorted(words)
