@@ -37,8 +37,16 @@ def test_reading_the_catalogue_imports_nothing_heavy():
 def test_the_names_that_sentences_use_are_there():
     said = {name: sorted(perturbation.parameters) for name, perturbation in catalogue().items()}
     expected = {
-        "gaussian noise": ["sigma", "snr"],
-        "rician noise": ["sigma", "snr"],
+        "gaussian noise": ["absolute_sigma", "sigma", "snr"],
+        "rician noise": ["absolute_sigma", "relative_sigma", "sigma", "snr"],
+        "poisson noise": ["photons", "snr"],
+        "speckle noise": ["sigma", "snr"],
+        "salt and pepper noise": ["density", "snr"],
+        "quantisation": ["levels"],
+        "log compressed speckle": ["sigma", "snr", "speckle_size"],
+        "acoustic shadow": ["attenuation", "width"],
+        "gain": ["gain"],
+        "time gain error": ["gain"],
         "gamma": ["gamma"],
         "brightness": ["factor", "shift"],
         "contrast": ["factor"],
