@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from pytest_segrobust.perturbations.application import Frame, perturb
-from pytest_segrobust.perturbations.blurring import gaussian_blur, gaussian_kernel
+from pytest_segrobust.perturbations.blurring.gaussian import gaussian_blur, gaussian_kernel
 from pytest_segrobust.perturbations.frame import Batch
 from pytest_segrobust.perturbations.point import Point
 
@@ -57,12 +57,12 @@ def test_a_kernel_sums_to_one(sigma):
 
 
 def test_the_batched_kernels_of_accelerators_are_those_of_single_samples(volume):
-    from pytest_segrobust.perturbations import blurring
+    from pytest_segrobust.perturbations.blurring import gaussian
 
     batch = Batch(volume.images, tuple(volume.frames), normal=None, uniform=None)
     sigma = (0.5, 2.0, 1.1)
     kernels = [[gaussian_kernel(s / spacing) for spacing in volume.frames[0].spacing] for s in sigma]
-    assert torch.equal(blurring._blur(volume.images, kernels), gaussian_blur(batch, sigma=sigma))
+    assert torch.equal(gaussian._blur(volume.images, kernels), gaussian_blur(batch, sigma=sigma))
 
 
 def test_a_kernel_within_one_voxel_leaves_the_image_alone_and_is_no_error(volume):

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 ROOMS = {
     "noise": "Noise",
     "intensity": "Intensity",
-    "inversion": "Intensity",
+    "inverting": "Intensity",
     "blurring": "Sharpness",
     "compression": "Compression",
-    "occlusion": "Missing parts",
+    "occluding": "Missing parts",
     "mr": "Magnetic resonance",
     "ct": "Computed tomography",
     "ultrasound": "Ultrasound",

@@ -1,18 +1,18 @@
-"""Loss of sharpness: a point-spread function in mm, whatever the voxel size."""
+"""A Gaussian point-spread function in mm."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from .catalogue import Parameter, Perturbation, declare
+from ..catalogue import Parameter, Perturbation, declare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
 
-    from .frame import Batch, Frame
+    from ..frame import Batch, Frame
 
 TRUNCATE = 4.0  # standard deviations, as scipy.ndimage.gaussian_filter
 
@@ -40,6 +40,15 @@ def gaussian_kernel(sigma: float) -> list[float]:
     weights = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(radius + 1)]
     whole = weights[0] + 2 * math.fsum(weights[1:])
     return [weight / whole for weight in weights]
+
+
+def mirrored(values: torch.Tensor, axis: int, margin: int) -> torch.Tensor:
+    """Values with a margin of their mirror image at both ends of an axis: d c b a | a b c d | d c b a."""
+    import torch
+
+    size = values.shape[axis]
+    positions = torch.arange(-margin, size + margin, device=values.device) % (2 * size)
+    return values.index_select(axis, torch.minimum(positions, 2 * size - 1 - positions))
 
 
 def could_blur(image: torch.Tensor, region: torch.Tensor | None, frame: Frame, *, sigma: float) -> bool:
@@ -71,9 +80,7 @@ def _blur_along(values: torch.Tensor, axis: int, kernels: list[list[float]]) -> 
     padded_kernels = [kernel + [0.0] * (radius + 1 - len(kernel)) for kernel in kernels]
     weights = torch.tensor(padded_kernels, dtype=values.dtype, device=values.device).T
     columns = weights.reshape(radius + 1, len(kernels), *(1 for _ in values.shape[1:]))
-    # d c b a | a b c d | d c b a: scipy's "reflect".
-    positions = torch.arange(-radius, size + radius, device=values.device) % (2 * size)
-    padded = values.index_select(axis, torch.minimum(positions, 2 * size - 1 - positions))
+    padded = mirrored(values, axis, radius)
     blurred = values * columns[0]
     for k in range(1, radius + 1):
         pair = padded.narrow(axis, radius - k, size) + padded.narrow(axis, radius + k, size)

@@ -1,0 +1,1 @@
+"""Loss of sharpness: point-spread functions in mm, whatever the voxel size."""

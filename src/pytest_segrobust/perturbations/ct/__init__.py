@@ -1,0 +1,1 @@
+"""What goes wrong in computed tomography; images are in Hounsfield units (HU)."""
