@@ -154,6 +154,26 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
             report.outcome = "failed"
             report.longrepr = f"{requirement.id}: {result.reason}"
     recording.keep(item, result or _invalid(requirement, _first_line(call)))
+    if result is not None and call.excinfo and isinstance(call.excinfo.value, RequirementNotMetError):
+        _set_aside(item, report, result)
+
+
+def _set_aside(item: pytest.Item, report: pytest.TestReport, result: RequirementResult) -> None:
+    """A stress test that is not met is neither a failure, which would end the run red, nor anything like a pass."""
+    if result.gates:
+        return
+    report.outcome = "skipped"  # the one outcome of pytest's that does not count; `status` gives it its own words
+    report.segrobust_stress = result.verdict  # type: ignore[attr-defined]  # a string, for xdist
+    line = item.reportinfo()[1] or 0
+    report.longrepr = (str(item.path), line + 1, f"stress, does not gate: {result.verdict}: {result.reason}")
+
+
+def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """Category, letter and word of a stress test that is not met; None for all else, which pytest names."""
+    verdict = getattr(report, "segrobust_stress", None)
+    if verdict is None:
+        return None
+    return f"stress {verdict}", "S", (f"STRESS {verdict.upper()}", {"yellow": True})
 
 
 def _invalid(requirement: Requirement | PythonRequirement, reason: str) -> RequirementResult:
@@ -167,6 +187,7 @@ def _invalid(requirement: Requirement | PythonRequirement, reason: str) -> Requi
         rationale=requirement.rationale,
         risks=list(requirement.risks),
         tags=list(requirement.tags),
+        tier=requirement.tier,
     )
 
 

@@ -116,6 +116,8 @@ def declaration(requirement: Requirement | PythonRequirement) -> dict[str, Any]:
         "rationale": requirement.rationale,
         "risks": list(requirement.risks),
         "tags": list(requirement.tags),
+        "tier": requirement.tier,
+        "gates": requirement.gates,
     }
 
 

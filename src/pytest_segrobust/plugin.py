@@ -79,6 +79,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+    """A stress test that was not met has its own word: it is no failure of the run, and never a pass."""
+    if not hasattr(report, "segrobust_stress"):
+        return None
+    from . import collection
+
+    return collection.status(report)
+
+
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Say why an estimate is not on the right side of its limit."""
     if not hasattr(left, "explain_comparison"):

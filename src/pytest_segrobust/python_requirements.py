@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .evidence.records import RequirementResult
+    from .requirements.requirement import Tier
 
 comparisons_key = pytest.StashKey["list[Comparison]"]()
 """On the config: the comparisons that the running test has made so far."""
@@ -25,6 +26,8 @@ class PythonRequirement:
     rationale: str = ""
     risks: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    tier: Tier = "plausible"  # its author says what fails, so it gates
+    gates: bool = True
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,14 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """The final status; a run that verified nothing does not end green."""
+        from .evidence.verdicts import ends_red
+
         results = self.store.results()
         if session.exitstatus == pytest.ExitCode.OK:
             # judged by the verdicts, whatever options, plugins or markers have made of the items' outcomes
             if not self.ran:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-            elif any(results[name].verdict != "passed" for name in self.ran if name in results):
+            elif ends_red(results[name] for name in self.ran if name in results):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         with _undisturbed():
             self._finish(session)
@@ -103,12 +105,17 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
-        from .evidence.terminal import summary_lines
+        from .evidence.terminal import failure_text, stress_line, summary_lines
 
         terminalreporter.section("segmentation robustness")
         results = list(self.store.results().values())
         for line in summary_lines(results):
             terminalreporter.write_line(line)
+        for result in results:
+            if not result.gates and result.verdict in ("failed", "inconclusive"):
+                terminalreporter.write_line(f"\n{failure_text(result)}", yellow=True)
+        if stress := stress_line(results):
+            terminalreporter.write_line(stress, yellow=True)
         if not self.ran:
             terminalreporter.write_line("no requirement was run: nothing has been verified", red=True)
         for reason in dict.fromkeys(result.reason for result in results if result.verdict == "invalid"):

@@ -22,6 +22,8 @@ def properties(result: RequirementResult, run: Mapping[str, Any]) -> list[tuple[
         ("segrobust.req", result.id),
         ("segrobust.statement", result.statement),
         ("segrobust.verdict", result.verdict),
+        ("segrobust.tier", result.tier),
+        ("segrobust.gates", "true" if result.gates else "false"),
         ("segrobust.measure", result.measure),
         ("segrobust.estimate", _number(result.estimate)),
         ("segrobust.bound", _number(deciding_bound(result))),

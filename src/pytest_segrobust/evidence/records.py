@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["passed", "failed", "inconclusive", "not_evaluable", "invalid", "not_run"]
+Tier = Literal["plausible", "stress"]
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,20 @@ class RequirementResult:
     rationale: str = ""
     risks: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    tier: Tier = "plausible"  # "stress" where a range goes beyond what a clinic meets
+    gates: bool = True  # whether a run ends red where this was not met
+    plausible_part: dict[str, Any] | None = (
+        None  # of a stress test: verdict, estimate, interval, parameters, text, structure
+    )
     replay: str = ""
     context: str = ""  # of the measurements, see `evaluation.context`
     score_keys: list[str] = field(default_factory=list)  # what that evaluation scored
     duration_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """A result that says nothing of the model gates whatever its tier: a broken set-up is no finding of a stress test."""
+        if self.verdict in ("invalid", "not_evaluable"):
+            object.__setattr__(self, "gates", True)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the names of the contract."""

@@ -37,6 +37,7 @@ def build_report(store: Store) -> dict[str, Any]:
     command = run.get("command") or ""
     results = list(store.results().values())
     verdicts = [result.verdict for result in results]
+    gating = [result.verdict for result in results if result.gates]
     status: str = run.get("status", "running")
     if status == "complete" and (not verdicts or "not_run" in verdicts):
         status = "incomplete"
@@ -45,8 +46,9 @@ def build_report(store: Store) -> dict[str, Any]:
         "tool": {"name": "pytest-segrobust", "version": __version__},
         "run_id": run.get("run_id"),
         "status": status,
-        "verdict": overall(verdicts, status),
-        "verdicts": counts(verdicts),
+        "verdict": overall(gating or verdicts, status),
+        "verdicts": counts(gating),
+        "stress_verdicts": counts(result.verdict for result in results if not result.gates),
         "started": run.get("started"),
         "finished": run.get("finished"),
         "command": command if isinstance(command, str) else shlex.join(command),

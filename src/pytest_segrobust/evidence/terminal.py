@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from . import words
-from .verdicts import MEANINGS, WORDS
+from .verdicts import MEANINGS, WORDS, counts
 
 if TYPE_CHECKING:
     from .records import RequirementResult
@@ -50,7 +50,7 @@ def failure_text(result: RequirementResult) -> str:
     """What a requirement that did not pass shows instead of a traceback."""
     lines = [f"{result.id}: {result.statement}".rstrip(": "), ""]
     why = result.reason or MEANINGS[result.verdict]
-    lines += _entry("verdict", f"{WORDS[result.verdict].upper()}: {why}")
+    lines += _entry("verdict", f"{_verdict(result)}: {why}")
     if result.estimate is not None or result.interval is not None:
         value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
         lines += _entry(
@@ -76,13 +76,26 @@ def failure_text(result: RequirementResult) -> str:
     return "\n".join(lines)
 
 
+def stress_line(results: Iterable[RequirementResult]) -> str:
+    """How the stress tests ended that do not gate; "" where there are none."""
+    found = [result for result in results if not result.gates]
+    if not found:
+        return ""
+    return f"stress, does not gate: {words.counted(counts(result.verdict for result in found))}"
+
+
+def _verdict(result: RequirementResult) -> str:
+    tier = words.tier(result)
+    return WORDS[result.verdict].upper() + (f" ({tier})" if tier else "")
+
+
 def _row(result: RequirementResult) -> tuple[str, ...]:
     value = "–"
     if result.estimate is not None or result.interval is not None:
         value = words.with_unit(f"{words.estimate(result)} {words.interval(result)}", result.unit)
     return (
         result.id,
-        WORDS[result.verdict].upper(),
+        _verdict(result),
         result.measure or "–",
         value,
         words.limit(result),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .records import Verdict
+    from .records import RequirementResult, Verdict
 
 # Most pressing first: the order in which a run of several requirements is judged.
 WORDS: dict[Verdict, str] = {
@@ -29,9 +29,19 @@ MEANINGS: dict[Verdict, str] = {
 }
 
 
-def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
+def ends_red(results: Iterable[RequirementResult]) -> bool:
+    """Whether results keep a run from ending with exit code 0: one that gates is not met, or nothing gates at all.
+
+    Where stress tests alone were run they decide, since a run in which nothing was shown must not look like a pass.
+    """
+    found = list(results)
+    deciding = [result for result in found if result.gates] or found
+    return any(result.verdict != "passed" for result in deciding) or any(r.verdict == "not_run" for r in found)
+
+
+def counts(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
     """How many requirements have each of the six verdicts."""
-    counted: dict[str, int] = dict.fromkeys(WORDS, 0)
+    counted: dict[Verdict, int] = dict.fromkeys(WORDS, 0)
     for verdict in verdicts:
         counted[verdict] += 1
     return counted

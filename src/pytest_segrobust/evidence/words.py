@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .rounding import exact, percent, rounded
 
 if TYPE_CHECKING:
-    from .records import BreakingPoint, GrossFailures, RequirementResult
+    from collections.abc import Mapping
+
+    from .records import BreakingPoint, GrossFailures, RequirementResult, Verdict
 
 _BETTER_LOW = ("below", "at most")
 _BETTER_HIGH = ("above", "at least")
@@ -65,6 +67,18 @@ def sidedness(result: RequirementResult) -> str:
 def level(share: float) -> str:
     """A level of confidence as it was stated: `95 %`."""
     return f"{exact(100 * share)} %"
+
+
+def tier(result: RequirementResult) -> str:
+    """What stands beside the verdict of a stress test: whether a run ends red by it; "" of any other."""
+    if result.tier == "plausible":
+        return ""
+    return "stress, gates" if result.gates else "stress, does not gate"
+
+
+def counted(verdicts: Mapping[Verdict, int]) -> str:
+    """`1 failed, 2 passed`, the most pressing first."""
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in verdicts.items() if count)
 
 
 def patients(count: int) -> str:

@@ -43,6 +43,7 @@ class Findings:
     points: Mapping[str, Point]
     measurements: Mapping[str, Sequence[Measurement]]  # by point, all patients
     cells: Sequence[Cell]
+    plausible: Cell | None = None  # the decision in the plausible part of a stress test
     curve: Sequence[tuple[float, Cell]] = ()
     breaking_point: BreakingPoint | None = None
     search: Mapping[str, Any] | None = None
@@ -67,12 +68,18 @@ def result(findings: Findings) -> RequirementResult:
         verdict, reason = "inconclusive", f"{findings.unexhausted}; of what was measured: {reason}"
     if findings.unperturbed and verdict == "passed":
         verdict, reason = "not_evaluable", f"{findings.unperturbed}; of what was measured: {reason}"
+    part = findings.plausible
+    hidden = not requirement.gates and part is not None and part.verdict == "failed"
+    if hidden and part is not None:
+        reason += "; it gates, although it is a stress test, since it fails within the plausible range already: "
+        reason += verdict_reason(requirement, criterion, part, part.point)
     failures = _gross_failures(findings)
     caveats = [*findings.warnings, *_caveats(findings, decisive, failures)]
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(
-        **_claim(requirement, criterion),
+        **{**_claim(requirement, criterion), "gates": requirement.gates or hidden},
         verdict=verdict,
+        plausible_part=None if part is None else _part(findings, part),
         estimate=decisive.estimate,
         interval=criterion.shown(decisive.interval),
         two_sided=criterion.shown(two_sided),
@@ -112,6 +119,19 @@ def _claim(requirement: Requirement, criterion: Criterion) -> dict[str, Any]:
         "rationale": requirement.rationale,
         "risks": list(requirement.risks),
         "tags": list(requirement.tags),
+        "tier": requirement.tier,
+        "gates": requirement.gates,
+    }
+
+
+def _part(findings: Findings, cell: Cell) -> dict[str, Any]:
+    """What was decided in the plausible part of a stress test, at its worst point."""
+    return {
+        "verdict": cell.verdict,
+        "estimate": cell.estimate,
+        "interval": list(findings.criterion.shown(cell.interval)),
+        **_named(findings.points[cell.point]),
+        "structure": cell.structure,
     }
 
 

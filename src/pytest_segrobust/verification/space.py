@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_segrobust.errors import SpecError
-from pytest_segrobust.perturbations.catalogue import Choice, Parameter, catalogue
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, StructureName, catalogue
 from pytest_segrobust.perturbations.point import Point, Value, rounded
 from pytest_segrobust.requirements.requirement import Options, Requirement
 
@@ -81,10 +81,10 @@ class Continuous:
 
 @dataclass(frozen=True)
 class Discrete:
-    """A choice's words; a position is the index of one."""
+    """A choice's words, or the one structure that was named; a position is the index of one."""
 
     step: int
-    choice: Choice
+    choice: Choice | StructureName
     words: tuple[str, ...]
 
 
@@ -115,7 +115,7 @@ class Space:
             for stated in domain.ranges:
                 declared = known.get(stated.parameter)
                 place = f"{requirement.id}: {domain.perturbation}: {stated.parameter}"
-                if isinstance(stated, Options) and isinstance(declared, Choice):
+                if isinstance(stated, Options) and isinstance(declared, Choice | StructureName):
                     axes.append(Discrete(step, declared, stated.words))
                 elif not isinstance(stated, Options) and isinstance(declared, Parameter):
                     ends = (stated.low, stated.high)

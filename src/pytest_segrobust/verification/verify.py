@@ -14,6 +14,7 @@ from .breaking_point import breaking_point, held
 from .decision import Cell, Criterion, judged, worst
 from .masking import attacks, masking_checks, with_checks
 from .patients import MEAN, Cohort
+from .plausible import PlausiblePart
 from .reach import claims_nothing
 from .results import Findings, result, undecided
 from .screening import Screening, screen
@@ -82,6 +83,7 @@ class _Verification:
         self.requirement, self.evaluation, self.decision, self.budget = requirement, evaluation, decision, budget
         self.seed, self.progress = seed, progress
         self.space = Space.of(requirement)
+        self.plausible = PlausiblePart.of(requirement)
         self.criterion = Criterion.of(requirement, seed=seed, resamples=budget.resamples)
         random = any(catalogue()[domain.perturbation].random for domain in requirement.domains)
         self.realisations = (decision.realisations or budget.realisations) if random else 1
@@ -126,6 +128,7 @@ class _Verification:
                 points=self.points,
                 measurements=self.measured,
                 cells=list(self.cells.values()),
+                plausible=self.plausible.worst(self.cells.values(), self.points),
                 curve=self._curve_cells(line, severities) if line else [],
                 breaking_point=found,
                 search=self._summary(screening),
@@ -198,7 +201,10 @@ class _Verification:
         )
 
     def _decided(self, screening: Screening, first_points: Sequence[Point]) -> list[Point]:
-        """The points that decide: the worst of the search, all corners, what failed last time, and the mildest point."""
+        """The points that decide: the worst of the search, all corners, what failed last time, and the mildest point.
+
+        Of a stress test also the corners of its plausible part, so that what a clinic meets is not left to chance.
+        """
         if not self.requirement.domains:
             return [CLEAN]
         chosen = screening.worst(self.space, self.budget.worst)
@@ -206,7 +212,8 @@ class _Verification:
             chosen += [trial.position for trial in screening.trials]  # measured on all patients already
         chosen += self.space.corners(self.budget.corners)
         chosen += [position for position in map(self.space.position, first_points[: self.budget.corners]) if position]
-        return list(dict.fromkeys([*map(self.space.point, chosen), self.space.identity()]))
+        clinical = self.plausible.corners(self.budget.corners)
+        return list(dict.fromkeys([*map(self.space.point, chosen), *clinical, self.space.identity()]))
 
     def _line(self) -> SeverityLine | None:
         if not self.cells or not self.requirement.domains:

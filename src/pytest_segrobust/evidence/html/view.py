@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_segrobust.evidence.picture import Picture
-    from pytest_segrobust.evidence.records import RequirementResult
+    from pytest_segrobust.evidence.records import RequirementResult, Verdict
 
 _PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
 _MOST_PIXELS = 1 << 17
@@ -53,6 +53,8 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
         "words": WORDS,
         "meanings": MEANINGS,
         "headline": _headline(report),
+        "decision": _decision(report),
+        "stress": _stress(report),
         "overall": _OVERALL[report["verdict"]],
         "notes": _notes(report),
         "findings": _findings(results),
@@ -70,17 +72,38 @@ def short(digest: str | None) -> str:
 
 
 def _headline(report: Mapping[str, Any]) -> str:
-    counts = report["verdicts"]
+    stress = _counts(report)
+    counts = report["verdicts"] if any(report["verdicts"].values()) else stress
     total = sum(counts.values())
     if total == 0:
         return "No requirement was stated"
-    if report["verdict"] == "passed":
-        return "The requirement passed" if total == 1 else f"All {total} requirements passed"
-    if report["verdict"] == "not_run" and not counts["not_run"]:
+    unmet = words.counted({} if counts is stress else {name: stress[name] for name in stress if name != "passed"})
+    apart = f"; of the stress tests, which do not gate: {unmet}" if unmet else ""
+    worst: Verdict = report["verdict"]
+    if worst == "passed":
+        return ("The requirement passed" if total == 1 else f"All {total} requirements passed") + apart
+    if worst == "not_run" and not counts["not_run"]:
         return f"The run is {report['status']}: no overall verdict"
-    worst = report["verdict"]
     others = [f", {count} {WORDS[name]}" for name, count in counts.items() if count and name not in (worst, "passed")]
-    return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}{''.join(others)}"
+    return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}{''.join(others)}{apart}"
+
+
+def _counts(report: Mapping[str, Any]) -> dict[Verdict, int]:
+    """The verdicts of the stress tests that do not gate; reports of earlier versions have none."""
+    found: dict[Verdict, int] = report.get("stress_verdicts") or {}
+    return found
+
+
+def _decision(report: Mapping[str, Any]) -> str:
+    """The colour of the headline: no green over a stress test that is not met."""
+    unmet = any(count for verdict, count in _counts(report).items() if verdict != "passed")
+    return "inconclusive" if report["verdict"] == "passed" and unmet else str(report["verdict"])
+
+
+def _stress(report: Mapping[str, Any]) -> str:
+    """The stress tests beside the counts, apart from them."""
+    counted = words.counted(_counts(report))
+    return f"Stress tests beyond plausible ranges, which do not gate: {counted}" if counted else ""
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
@@ -105,12 +128,14 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
 def _findings(results: Sequence[RequirementResult]) -> list[dict[str, str]]:
     """The three most pressing results, in the words of their reasons."""
     pressing = sorted(
-        (r for r in results if r.verdict not in ("passed", "not_run")), key=lambda r: list(WORDS).index(r.verdict)
+        (r for r in results if r.verdict not in ("passed", "not_run")),
+        key=lambda r: (not r.gates, list(WORDS).index(r.verdict)),
     )
     return [
         {
             "id": r.id,
             "verdict": r.verdict,
+            "tier": words.tier(r),
             "text": r.reason or MEANINGS[r.verdict],
             "anchor": _anchor(results.index(r) + 1),
         }
@@ -126,6 +151,7 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
         "result": result,
         "statement": _UNIT.sub("\u00a0", result.statement),
         "verdict": WORDS[result.verdict],
+        "tier": words.tier(result),
         "forest": forest_row(result),
         "estimate": words.estimate(result),
         "interval": words.interval(result),
@@ -161,6 +187,9 @@ def _facts(result: RequirementResult) -> list[tuple[str, str]]:
         facts.append(("gross failures", words.gross_failures(result.gross_failures, result.confidence)))
     if result.worst:
         facts.append(("worst at", words.point(result.worst)))
+    if result.plausible_part is not None:
+        part = result.plausible_part
+        facts.append(("within the plausible range", f"{WORDS[part['verdict']]}, worst at {words.point(part)}"))
     if result.breaking_point is not None:
         facts.append(("breaking point", words.breaking_point(result.breaking_point)))
     if result.two_sided is not None:
