@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,14 @@ def perturbations() -> dict[str, Perturbation]:
             ),
             local=False,
         ),
+        _perturbation(
+            "targeted pgd",
+            (StructureName("source"), StructureName("target"), Parameter("epsilon", 0, 0, 1)),
+            (StructureName("source"), StructureName("target"), Parameter("radius", 0, 0, 1000)),
+            attack=True,
+        ),
+        _perturbation("pgd", (Parameter("epsilon", 0, 0, 1),), attack=True),
+        _perturbation("salt and pepper noise", (Parameter("density", 0, 0, 1),)),
         _perturbation(
             "ghosting", (Choice("direction", ("rows", "columns")),), (Choice("strength", ("weak", "strong")),)
         ),

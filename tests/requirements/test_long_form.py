@@ -41,6 +41,14 @@ SAME: list[tuple[str, dict[str, Any]]] = [
         {"measure": "gross_failure_rate", "perturbation": {"flip": {}, "gamma": {"gamma": [0.7, 1]}}, "below": 0.05},
     ),
     (
+        "DSC drop under targeted pgd from anterior to posterior with epsilon <= 2/255 is below 20 %",
+        {
+            "measure": "dsc_drop",
+            "perturbation": {"targeted_pgd": {"source": "anterior", "target": "posterior", "epsilon": [0, 2 / 255]}},
+            "below": 0.2,
+        },
+    ),
+    (
         "HD95 increase under motion with rotation <= 5 deg and translation <= 5 mm and kind = slow drift is below 3 mm",
         {
             "measure": "hd95_increase",
@@ -87,6 +95,9 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"measure": "dsc_drop", "perturbation": {"flip": {"axis": []}}, "below": 0.05}, ("axis of flip needs a word",)),
     ({"measure": "dsc_drop", "perturbation": {"flip": {"on": "anterior"}}, "below": 0.05}, ("flip acts on the whole image",)),
     ({"measure": "dsc_drop", "perturbation": {"gaussian_noise": {"sigma": 1, "on": 3}}, "below": 0.05}, ("on names one structure",)),
+    ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"epsilon": 0.1}}, "below": 0.05}, ("targeted pgd needs two structures", 'source = "A", target = "B"')),
+    ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"source": "a", "target": "a", "epsilon": 0.1}}, "below": 0.05}, ("name two structures",)),
+    ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"source": ["a"], "target": "b", "epsilon": 0.1}}, "below": 0.05}, ("source names one structure",)),
     ({"measure": "dsc_drop", "perturbation": NOISE | {"gaussian noise": {"sigma": 1}}, "below": 0.05}, ("stands twice",)),
 ]  # fmt: skip
 

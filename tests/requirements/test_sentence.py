@@ -4,12 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.metrics.catalogue import METRICS
-from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation
+from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName
 from pytest_segrobust.requirements import claim, measure
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
 from pytest_segrobust.requirements.sentence import parse, render
@@ -40,6 +40,8 @@ def ranges(draw, perturbation, parameter):
     if isinstance(parameter, Choice):
         words = draw(st.sets(st.sampled_from(parameter.options), min_size=1))
         return Options(parameter.name, tuple(word for word in parameter.options if word in words))
+    if isinstance(parameter, StructureName):
+        return Options(parameter.name, (draw(NAME),))
     inside = st.floats(parameter.lowest, min(parameter.highest, 1e6)) | st.floats(
         parameter.lowest, min(parameter.highest, 1e6)
     ).map(lambda x: round(x, 2))
@@ -61,6 +63,8 @@ def domains(draw, catalogue):
     perturbation = draw(st.sampled_from(list(catalogue.values())))
     group = draw(st.sampled_from(perturbation.alternatives))
     spreads = tuple(draw(ranges(perturbation, parameter)) for parameter in group)
+    named = [spread.words for spread in spreads if spread.parameter in ("source", "target")]
+    assume(len(set(named)) == len(named))
     return Domain(perturbation.name, spreads, draw(st.none() | NAME) if perturbation.local else None)
 
 
@@ -99,12 +103,14 @@ def test_parsing_what_was_rendered_gives_the_same_claim(perturbations, data):
     assert again.claim == requirement.claim, sentence
     assert again.statement == sentence
     assert render(again, perturbations) == sentence
+    assert parse(sentence.replace(" followed by ", " and "), perturbations).claim == requirement.claim
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), upper=st.booleans())
 def test_letter_case_and_spaces_mean_nothing(perturbations, data, upper):
     requirement = replace(data.draw(requirements(perturbations)), structure=None)
+    assume(not any(domain.perturbation == "targeted pgd" for domain in requirement.domains))
     requirement = replace(requirement, domains=tuple(replace(domain, on=None) for domain in requirement.domains))
     sentence = render(requirement, perturbations)
     spaced = sentence.upper().replace(" ", " \n\t") if upper else sentence.lower().replace("-", "‑")
@@ -176,6 +182,29 @@ SAME = [
     ),
     ("gross failure rate under flip followed by gamma with gamma >= 0.7 is below 5 %", "failure rate under flip then gamma with 0.7 <= gamma <= 1 is < 5 %"),
     ("DSC drop under gaussian noise with sigma <= 2/255 is below 5 %", "DSC drop under gaussian noise with sigma <= 2 / 255 is below 5 %"),
+    (
+        "DSC drop under gaussian noise with sigma <= 0.3 followed by gamma with gamma <= 1.5 is below 5 %",
+        "DSC drop under gaussian noise with sigma <= 0.3 then gamma with gamma <= 1.5 is below 5 %",
+        "DSC drop under gaussian noise with sigma <= 0.3 and gamma with gamma <= 1.5 is below 5 %",
+        "DSC drop under gaussian noise with 0 <= sigma and sigma <= 0.3 and gamma with gamma between 1 and 1.5 is below 5 %".replace("0 <= sigma", "sigma >= 0"),
+    ),
+    (
+        "DSC drop under motion with rotation <= 5 deg and translation <= 5 mm followed by salt and pepper noise with density <= 0.1 followed by flip is below 5 %",
+        "DSC drop under motion with rotation <= 5 deg and translation <= 5 mm and salt and pepper noise with density <= 0.1 and flip is below 5 %",
+        "DSC drop under motion with rotation <= 5 deg and translation <= 5 mm and kind sudden or slow drift and salt-and-pepper noise with density <= 0.1 then flip is below 5 %",
+    ),
+    (
+        "DSC drop under targeted pgd from anterior to posterior with epsilon <= 2/255 is below 20 %",
+        'DSC drop under Targeted-PGD from "anterior" to posterior with epsilon <= 2 / 255 is below 20 %',
+    ),
+    (
+        'DSC drop under targeted pgd from "left lung" to "to" on "left lung" with radius <= 3 followed by gamma with gamma <= 2 is below 20 %',
+        'DSC drop under targeted pgd from "left lung" to "to" with radius <= 3 on "left lung" and gamma with gamma <= 2 is below 20 %',
+    ),
+    (
+        "DSC drop under pgd with epsilon <= 1/255 is below 5 %",
+        "DSC drop under untargeted pgd with epsilon <= 1/255 is below 5 %",
+    ),
     ("volume error is at most 20 %", "absolute relative volume difference is at most 0.2"),
     ("IoU of tumour is above 0.7", "Jaccard index of tumour is greater than 0.70", "intersection-over-union of tumour is > 7e-1"),
 ]  # fmt: skip
@@ -311,6 +340,29 @@ BAD = [
     ("DSC drop under ghosting is below 5 %", "can be stated in several ways; name direction or strength"),
     ("DSC drop under flip on anterior is below 5 %", "flip acts on the whole image; leave out 'on anterior'"),
     ("DSC drop under flip followed by flip is below 5 %", "flip stands twice"),
+    # several perturbations
+    ("DSC drop under gaussian noise with sigma <= 0.1 and guassian noise with sigma <= 0.1 is below 5 %", "'guassian noise'", "a perturbation (", "did you mean 'gaussian noise'?"),
+    ("DSC drop under gamma with gamma <= 2 and gamma with gamma <= 3 is below 5 %", "gamma stands twice"),
+    ("DSC drop under gaussian noise with sigma <= 0.1 and gamma is below 5 %", "gamma needs a range"),
+    ("DSC drop under gaussian noise with sigma <= 0.1 and gamma <= 2 is below 5 %", "gaussian noise has no parameter 'gamma'"),
+    # targeted attacks
+    ("DSC drop under targeted pgd with epsilon <= 0.1 is below 5 %", "targeted pgd needs two structures; write 'targeted pgd from A to B'", 'source = "A", target = "B"'),
+    ("DSC drop under targeted pgd from a with epsilon <= 0.1 is below 5 %", "'with': expected 'to'"),
+    ("DSC drop under targeted pgd from a to a with epsilon <= 0.1 is below 5 %", "from a to a changes nothing; name two structures"),
+    ("DSC drop under targeted pgd from a to b is below 5 %", "targeted pgd needs a range, such as 'epsilon <= ...' or 'radius <= ...'"),
+    ("DSC drop under targeted pgd from a to b with source = a is below 5 %", "'source': expected a number or a parameter (epsilon, radius)"),
+    ("DSC drop under pgd from a to b with epsilon <= 0.1 is below 5 %", "pgd does not turn one structure into another; leave out 'from ... to ...'"),
+    ("DSC drop under gamma from 0.7 to 1.5 is below 5 %", "'0.7': expected a structure"),
+    # levels of published tables
+    ("DSC drop under gaussian noise at level 3 of medmnist is below 5 %", "'medmnist': expected a table of severities (rood-mri, medmnist-c organ ct"),
+    ("DSC drop under gaussian noise at level 6 of medmnist-c organ ct is below 5 %", "there is no level 6; levels run from 1 to 5"),
+    ("DSC drop under gaussian noise at level 2.5 of medmnist-c organ ct is below 5 %", "there is no level 2.5"),
+    ("DSC drop under flip at level 3 of rood-mri is below 5 %", "rood-mri has no levels of flip; one of"),
+    ("DSC drop under gamma at level 3 of rood-mri is below 5 %", "two strengths of gamma, gamma = 0.58 and gamma = 2.2", "'gamma decrease at level 3'", "'up to level 3'"),
+    ("DSC drop under gaussian noise increase at level 3 of imagenet-c is below 5 %", "imagenet-c has no increase of gaussian noise; leave out 'increase'"),
+    ("DSC drop under gamma up to level 3 of medmnist-c organ ct is below 5 %", "level 3 of gamma increase in medmnist-c organ ct is not on record here; levels 1 and 5 are"),
+    ("DSC drop under gaussian noise at level 3 is below 5 %", "expected 'of'"),
+    ("DSC drop under each perturbation at level 3 of rood-mri is below 5 %", "rood-mri has levels of"),
     # measures that make no sense
     ("HD95 drop under flip is below 5 mm", "HD95 has no drop", "'HD95 increase'"),
     ("DSC increase under flip is below 5 %", "DSC has no increase", "'DSC drop'"),
@@ -404,6 +456,15 @@ def test_an_error_cannot_move_the_cursor_of_a_terminal(perturbations):
                 "noise",
                 "flip",
                 "gamma",
+                "targeted pgd",
+                "from",
+                "to",
+                "level",
+                "up to",
+                "rood-mri",
+                "decrease",
+                "each perturbation",
+                "3",
                 "with",
                 "sigma",
                 "axis",
