@@ -11,7 +11,7 @@ from ..elementwise import elementwise
 if TYPE_CHECKING:
     import torch
 
-FEW = 4.0  # mean counts: below it the probabilities are summed, which is exact, above it expanded around the normal law
+FEW = 5.0  # mean counts: below it the probabilities are summed, which is exact, above it expanded around the normal law
 BLOCK = 16384  # voxels at a time on a CPU, which stay in its cache
 
 
@@ -19,14 +19,14 @@ def counts(mean: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
     """The count whose distribution function reaches Φ(`normal`), for each mean ≥ 0; float64, any shape, no gradient.
 
     Where the expansion is too close to a whole number to tell which side it is on, the distribution function decides;
-    only beyond five standard deviations may a count be one off.
+    a number beyond six standard deviations, one in 500 million, counts as six.
     """
     import torch
 
     with torch.no_grad():
         size = BLOCK if mean.device.type == "cpu" else mean.numel()
         blocks = zip(torch.split(mean.reshape(-1), size), torch.split(normal.reshape(-1), size), strict=True)
-        return torch.cat([_counts(m.double(), w.double()) for m, w in blocks]).reshape(mean.shape)
+        return torch.cat([_counts(m.double(), w.double().clamp(-6.0, 6.0)) for m, w in blocks]).reshape(mean.shape)
 
 
 def _counts(mean: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
