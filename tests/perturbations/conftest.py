@@ -38,7 +38,7 @@ def points_of_the_catalogue() -> list[Point]:
 def possible_in(point: Point, dimensions: int) -> bool:
     words = {part for _, value in point.steps[0].parameters for part in str(value).split("-")}
     words |= set(point.steps[0].name.split())
-    return dimensions == 3 or not words & {"slices", "inferior", "superior"}
+    return dimensions == 3 or not words & {"slices", "inferior", "superior", "coronal", "sagittal"}
 
 
 def has_numbers(point: Point) -> bool:

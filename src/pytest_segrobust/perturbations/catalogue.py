@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Scale = Literal["linear", "log", "decibel", "reciprocal", "inverse root"]
 Modality = Literal["any", "MR", "CT", "ultrasound", "X-ray"]
@@ -101,6 +101,7 @@ class Perturbation:
     alternatives: tuple[tuple[Parameter | Choice | StructureName, ...], ...]
     apply: Callable[..., Any]
     random: bool = False
+    settled_by: tuple[str, ...] = ()  # words that, where stated, leave nothing to chance
     moves_labels: bool = False
     local: bool = True  # may act on one structure alone
     differentiable: bool = True
@@ -109,6 +110,10 @@ class Perturbation:
     could_change: Callable[..., bool] | None = None
     modalities: tuple[Modality, ...] = ("any",)
     attack: bool = False  # its function also sees the model, its labels and how much it may ask of it
+
+    def draws(self, stated: Iterable[str]) -> bool:
+        """Whether anything is random once these parameters are stated."""
+        return self.random and not set(stated) & set(self.settled_by)
 
     @property
     def identifier(self) -> str:
