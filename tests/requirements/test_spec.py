@@ -290,6 +290,15 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path, perturbations):
         load(tmp_path, perturbations)
 
 
+def test_a_targeted_attack_may_lead_to_the_background(spec_file, perturbations):
+    statement = "DSC drop under targeted pgd from {} to {} with epsilon <= 0.1 is below 5 %"
+    text = '[[requirement]]\nid = "A"\nstatement = "{}"\n'
+    [requirement] = load(spec_file(text.format(statement.format("anterior", "background"))), perturbations).requirements
+    assert requirement.domains[0].ranges[1].words == ("background",)
+    with pytest.raises(SpecError, match="no structure 'background' in"):
+        load(spec_file(text.format(statement.format("background", "anterior"))), perturbations)
+
+
 def test_prediction_agreement_needs_no_labels(spec_file, perturbations):
     base = MODEL + "[data]\nimages = '*.nii'\npatient = '{name}'\n"
     text = S + '"agreement under gaussian noise with sigma <= 0.1 is at least 0.9"\n'

@@ -5,9 +5,9 @@ against the source; where only the first and the last level have been, the three
 A benchmark's transforms act on its own preprocessed images (0 to 1, clipped); ours on the unit intensity scale of [data].
 
 Left out, because a parameter is not ours or its unit is not:
-    ROOD-MRI: affine as one transform (rotation and translation are listed apart), bias field (its number is the bound
-        of random coefficients of a polynomial, ours the field's exact strength), ghosting (number of ghosts and
-        intensity rise together).
+    ROOD-MRI: affine as one transform (rotation and translation are listed apart); ghosting (the number of ghosts rises
+        with its intensity, but more ghosts are fainter, so that no range leads from no ghosting to a level). It draws
+        rotations, translations and movements within ± its numbers, ours have exactly that size.
     MedMNIST-C: gaussian blur (a kernel in pixels), motion blur and defocus blur (pixels), JPEG compression, pixelation.
     ImageNet-C: blurs in pixels, weather, contrast, elastic, pixelation, JPEG compression.
 """
@@ -79,6 +79,7 @@ ROOD_MRI = Table(
         _one("translation", "distance", 8, 16, 24, 32, 40),
         _one("rotation", "angle", 6, 12, 18, 24, 30),
         _one("thick slices", "factor", 2.8, 4.6, 6.4, 8.2, 10),
+        _one("bias field", "strength", 0.3, 0.6, 0.9, 1.2, 1.5),
         _one("gamma", "gamma", 0.86, 0.72, 0.58, 0.44, 0.30, side="decrease"),
         _one("gamma", "gamma", 1.4, 1.8, 2.2, 2.6, 3.0, side="increase"),
         _one("elastic deformation", "displacement", 6, 12, 18, 24, 30),

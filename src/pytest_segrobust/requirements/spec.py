@@ -257,9 +257,10 @@ def _check_structures(file: _File, here: Keys, claim: Requirement, parsed: SpecF
 
 
 def _targeted(domain: Domain) -> tuple[str, ...]:
-    """The structures that a targeted attack leads from and to."""
+    """The structures that a targeted attack leads from and to; it may also lead to the background, which has no name."""
     return tuple(
         spread.words[0]
         for spread in domain.ranges
-        if spread.parameter in ("source", "target") and isinstance(spread, Options)
+        if isinstance(spread, Options)
+        and (spread.parameter == "source" or (spread.parameter == "target" and spread.words != ("background",)))
     )
