@@ -153,6 +153,7 @@ def one_of(batch, place):
 ATTACKS = sorted(name for name, perturbation in catalogue().items() if perturbation.attack)
 TARGETED = [name for name in ATTACKS if name.startswith("targeted")]
 GUIDED = [name for name in ATTACKS if name not in TARGETED and name != "random perturbation"]
+ITERATIVE = [name for name in GUIDED if name not in ("fgsm", "square attack", "sea")]  # by gradients, kept by the loss
 
 
 def run(name, batch, **parameters):
@@ -202,7 +203,7 @@ def room():
 
 
 def pytest_generate_tests(metafunc):
-    for fixture, names in (("attack", ATTACKS), ("guided", GUIDED), ("targeted", TARGETED)):
+    for fixture, names in (("attack", ATTACKS), ("iterative", ITERATIVE), ("guided", GUIDED), ("targeted", TARGETED)):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, names)
     if "dimensions" in metafunc.fixturenames:
