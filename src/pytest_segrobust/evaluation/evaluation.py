@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import DataError
-from ..perturbations.application import move
 from ..perturbations.catalogue import catalogue
 from ..perturbations.point import CLEAN, Point
 from ..requirements.settings import AttackSettings
@@ -181,13 +180,11 @@ class Evaluation:
         if clean is None and self._scoring.needs_clean:
             self._clean.keep(tile, predictions)
             clean = self._clean.get(tile)
+        if clean is None and any(image.movement is not None and image.movement.seen is not None for image in prepared):
+            clean = self._clean_masks(tile)  # to be scored again on what is still seen
         rows = []
         for position, (image, prediction) in enumerate(zip(prepared, predictions, strict=True)):
             before = clean[position] if clean is not None else None
-            if before is not None and image.label_moved:
-                before = move(
-                    torch.from_numpy(before), point, image.frame, realisation=realisation, seed=self.seed
-                ).numpy()
             rows += self._scoring.rows(image, prediction, clean=before, point=point, realisation=realisation)
         return rows
 
@@ -221,4 +218,4 @@ def _what_decides(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_random(point: Point) -> bool:
-    return any(catalogue()[step.name].random for step in point.steps)
+    return any(catalogue()[step.name].draws(name for name, _ in step.parameters) for step in point.steps)

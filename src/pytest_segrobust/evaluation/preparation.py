@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..datasets.case import Case, Sample
     from ..datasets.dataset import Dataset
+    from ..perturbations.application import Movement
     from ..perturbations.point import Point
     from .adversary import Adversary
 
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
 class Prepared:
     """A perturbed case: `image` is (channels, *spatial) in its own units, on the model's device.
 
-    `label` is int (*spatial), moved along where the perturbation moves labels (`label_moved`), None without reference.
-    `spacing` is in mm, moved along too; `strength` is the realised strength.
+    `label` is int (*spatial), moved along where the perturbation moves labels, None without reference. `spacing` is in
+    mm, moved along too; `strength` is the realised strength. `movement` is None where nothing moves.
     """
 
     sample: Sample
     frame: Frame
     image: torch.Tensor
     label: np.ndarray | None
-    label_moved: bool
     spacing: tuple[float, ...]
     strength: dict[str, float]
+    movement: Movement | None = None
+
+    @property
+    def label_moved(self) -> bool:
+        """Whether the reference lies elsewhere than in the clean image."""
+        return self.movement is not None
 
 
 def prepare(
@@ -63,7 +69,7 @@ def prepare(
     frame = Frame(key=case.id, low=sample.low, high=sample.high, spacing=sample.spacing, axes=sample.axes)
     image = torch.from_numpy(sample.image).to(device)
     if not point.steps:
-        return Prepared(sample, frame, image, sample.label, label_moved=False, spacing=sample.spacing, strength={})
+        return Prepared(sample, frame, image, sample.label, spacing=sample.spacing, strength={})
     moves = any(catalogue()[step.name].moves_labels for step in point.steps)
     label = torch.from_numpy(sample.label)[None].to(device) if moves and sample.label is not None else None
     attacked = None
@@ -85,9 +91,9 @@ def prepare(
         frame=frame,
         image=perturbed.images[0],
         label=moved,
-        label_moved=moves,
         spacing=tuple(perturbed.spacings[0]),
         strength=perturbed.strengths[0],
+        movement=perturbed.movements[0] if moves else None,
     )
 
 

@@ -10,6 +10,7 @@ from ..metrics.catalogue import METRICS
 from ..metrics.policy import Scores, failed_scores
 from ..metrics.reference import Reference, prepare_reference
 from ..metrics.scoring import score
+from .moved_case import MovedCase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +54,15 @@ class Scoring:
     def rows(
         self, image: Prepared, prediction: Prediction, *, clean: np.ndarray | None, point: Point, realisation: int
     ) -> list[Measurement]:
-        """One measurement per structure; `clean` is the clean prediction, bool (structures, *spatial)."""
-        references = self._prepared(image)
+        """One measurement per structure; `clean` is the clean prediction, bool (structures, *spatial), unmoved.
+
+        Of an image that moved, only what comes from inside the clean image is scored, see `MovedCase`.
+        """
+        moved = None if image.movement is None else MovedCase(self.dataset, image, image.movement, clean)
+        references = self._prepared(image) if moved is None else moved.references
         masks = None if prediction.masks is None else prediction.masks.cpu().numpy()
+        if moved is not None:
+            masks, clean = moved.in_view(masks), moved.clean
         rows = []
         for index, structure in enumerate(self.structures):
             reference = references.get(structure)
@@ -71,28 +78,23 @@ class Scoring:
                     clean_prediction=None if clean is None else clean[index],
                     metrics=self.metrics,
                 )
+            if moved is not None:
+                scores.values.update(moved.beside(index, structure, self.tolerances, self.metrics))
             rows.append(_row(image, scores, structure, point, realisation))
         return rows
 
     def _prepared(self, image: Prepared) -> dict[str, Reference]:
         if image.label is None:
             return {}
-        if image.label_moved:  # another label at every point: nothing to keep
-            return self._prepare(image)
         case = image.sample.case.id
         if case in self._references:
             self._references.move_to_end(case)
             return self._references[case]
-        references = self._prepare(image)
+        references = {s: prepare_reference(mask, image.spacing) for s, mask in self.dataset.masks(image.label).items()}
         self._references[case] = references
         if len(self._references) > KEPT_CASES:
             self._references.popitem(last=False)
         return references
-
-    def _prepare(self, image: Prepared) -> dict[str, Reference]:
-        masks = self.dataset.masks(image.label) if image.label is not None else {}
-        reused = not image.label_moved
-        return {s: prepare_reference(mask, image.spacing, reused=reused) for s, mask in masks.items()}
 
 
 def _row(image: Prepared, scores: Scores, structure: str, point: Point, realisation: int) -> Measurement:

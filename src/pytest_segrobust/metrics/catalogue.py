@@ -63,6 +63,18 @@ METRICS: dict[str, Metric] = {
 DIAGONAL = "diagonal_mm"
 """The key beside HD95 of the image's diagonal in mm, what a failed case scores: it tells which limits mean anything."""
 
+IN_VIEW = "clean_in_view:"
+"""Before a metric's key: what the clean prediction scores on the part of the image that a moved image still shows."""
+
+IN_VIEW_FAILURE = "clean_in_view:failure"
+"""1 where the clean prediction has nothing of the structure there, or has it where there is none."""
+
+CEILING = "ceiling:"
+"""Before a metric's key: what the reference scores against itself after it was moved and moved back."""
+
+OUT_OF_VIEW = "out_of_view"
+"""1 where nothing of the structure is left in a moved image, so that nothing is known of it."""
+
 
 def score_key(metric: str, tolerance: float | None = None) -> str:
     """The key under which a measurement holds this metric: "dsc", or "nsd@2" for NSD at 2 mm.
