@@ -75,6 +75,22 @@ def test_a_level_is_the_numbers_of_the_table(perturbations, words, low, high):
     assert parse(render(requirement, perturbations), perturbations).claim == requirement.claim
 
 
+@pytest.mark.parametrize(
+    ("words", "ranges"),
+    [
+        ("rotation up to level 3 of rood-mri", [Range("angle", -18, 18)]),
+        ("rotation decrease at level 3 of rood-mri", [Range("angle", -18, -18)]),
+        ("motion up to level 2 of rood-mri", [Range("rotation", 0, 2), Range("translation", 0, 4), Range("movements", 0, 4)]),
+        ("motion at level 2 of rood-mri", [Range("rotation", 2, 2), Range("translation", 4, 4), Range("movements", 4, 4)]),
+        ("thick slices up to level 1 of rood-mri", [Range("factor", 1, 2.8)]),
+        ("rician noise up to level 5 of rood-mri", [Range("relative_sigma", 0, 0.8)]),
+    ],
+)  # fmt: skip
+def test_levels_are_in_the_parameters_of_our_perturbations(words, ranges):
+    [domain] = parse(f"DSC drop under {words} is below 5 %").domains
+    assert list(domain.ranges) == ranges
+
+
 def test_a_milder_image_has_more_photons():
     [domain] = parse("DSC drop under poisson noise up to level 3 of medmnist-c organ ct is below 5 %").domains
     assert domain.ranges == (Range("photons", 50, math.inf),)

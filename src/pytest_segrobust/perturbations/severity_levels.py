@@ -7,7 +7,7 @@ A benchmark's transforms act on its own preprocessed images (0 to 1, clipped); o
 Left out, because a parameter is not ours or its unit is not:
     ROOD-MRI: affine as one transform (rotation and translation are listed apart); ghosting (the number of ghosts rises
         with its intensity, but more ghosts are fainter, so that no range leads from no ghosting to a level). It draws
-        rotations, translations and movements within ± its numbers, ours have exactly that size.
+        within its numbers, ours have exactly that size; its ± are two sides here.
     MedMNIST-C: gaussian blur (a kernel in pixels), motion blur and defocus blur (pixels), JPEG compression, pixelation.
     ImageNet-C: blurs in pixels, weather, contrast, elastic, pixelation, JPEG compression.
 """
@@ -76,8 +76,10 @@ ROOD_MRI = Table(
     "rood-mri",
     "ROOD-MRI, Boone et al. 2023 (arXiv 2203.06060)",
     (
-        _one("translation", "distance", 8, 16, 24, 32, 40),
-        _one("rotation", "angle", 6, 12, 18, 24, 30),
+        _one("translation", "distance", 8, 16, 24, 32, 40, side="increase"),
+        _one("translation", "distance", -8, -16, -24, -32, -40, side="decrease"),
+        _one("rotation", "angle", 6, 12, 18, 24, 30, side="increase"),
+        _one("rotation", "angle", -6, -12, -18, -24, -30, side="decrease"),
         _one("thick slices", "factor", 2.8, 4.6, 6.4, 8.2, 10),
         _one("bias field", "strength", 0.3, 0.6, 0.9, 1.2, 1.5),
         _one("gamma", "gamma", 0.86, 0.72, 0.58, 0.44, 0.30, side="decrease"),
