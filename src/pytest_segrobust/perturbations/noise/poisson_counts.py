@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import torch
 
 FEW = 5.0  # mean counts: below it the probabilities are summed, which is exact, above it expanded around the normal law
-BLOCK = 16384  # voxels at a time on a CPU, which stay in its cache
 
 
 def counts(mean: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
@@ -24,17 +23,15 @@ def counts(mean: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
     import torch
 
     with torch.no_grad():
-        size = BLOCK if mean.device.type == "cpu" else mean.numel()
-        blocks = zip(torch.split(mean.reshape(-1), size), torch.split(normal.reshape(-1), size), strict=True)
-        return torch.cat([_counts(m.double(), w.double().clamp(-6.0, 6.0)) for m, w in blocks]).reshape(mean.shape)
+        return _counts(mean.double().reshape(-1), normal.double().reshape(-1).clamp(-6.0, 6.0)).reshape(mean.shape)
 
 
 def _counts(mean: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     many = mean.clamp_min(FEW)
     place, doubt = _expanded(many, w)
-    result = place.floor()
     nearest = place.round()
-    doubtful = ((place - nearest).abs() < doubt).nonzero().squeeze(1)
+    doubtful = ((place - nearest).abs_() < doubt).nonzero().squeeze(1)
+    result = place.floor_()
     if len(doubtful):
         result[doubtful] = _decided(nearest[doubtful], many[doubtful], w[doubtful])
     few = (mean < FEW).nonzero().squeeze(1)
@@ -44,12 +41,19 @@ def _counts(mean: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
 
 
 def _expanded(mean: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where w falls between counts, to the order 1/λ, and an upper bound of the error: next term's 1/λ^1.5."""
+    """Where w falls between counts, to the order 1/λ, and an upper bound of the error: next term's 1/λ^1.5.
+
+    In place where it can be: fresh memory costs more than the arithmetic.
+    """
     root = mean.sqrt()
+    inverse = 1 / root
     square = w * w
-    place = mean + root * w + (1 / 3 + square / 6) - w * (1 / 36 + square / 72) / root
-    place += (-8 / 405 + square * (7 / 810 + square / 270)) / mean
-    return place, (0.05 + 0.02 * square * square * w.abs()) / (mean * root)
+    # λ + √λ (w + (1/3 + w²/6) v - (w/36 + w³/72) v² + (-8/405 + 7w²/810 + w⁴/270) v³), v = 1/√λ
+    place = (square / 270).add_(7 / 810).mul_(square).sub_(8 / 405).mul_(inverse)
+    place.sub_((square / 72).add_(1 / 36).mul_(w)).mul_(inverse)
+    place.add_((square / 6).add_(1 / 3)).add_(root.mul_(w)).add_(mean)
+    doubt = square.mul_(square).mul_(w.abs()).mul_(0.02).add_(0.05).mul_(inverse).div_(mean)
+    return place, doubt
 
 
 def _decided(nearest: torch.Tensor, mean: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
@@ -68,20 +72,19 @@ def _summed(mean: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     places = torch.arange(len(mean), device=mean.device)
     chance = _chance(w)
     probability = elementwise(torch.exp, -mean)
-    below = probability
     for n in itertools.count(1):
-        higher = chance > below
+        chance -= probability  # what is left of it after the counts below n
+        higher = chance > 0
         left = int(torch.count_nonzero(higher))
         if 2 * left < len(places):  # go on with the few that are left
             result[places] = passed
             keep = higher.nonzero().squeeze(1)
             places, passed, higher = places[keep], passed[keep], higher[keep]
-            mean, chance, probability, below = (x[keep] for x in (mean, chance, probability, below))
+            mean, chance, probability = mean[keep], chance[keep], probability[keep]
         if left == 0:
             break
-        passed = passed + higher
-        probability = probability * mean / n
-        below = below + probability
+        passed += higher
+        probability.mul_(mean).div_(n)
     return result
 
 
