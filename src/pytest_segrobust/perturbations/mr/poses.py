@@ -57,7 +57,7 @@ def in_pose(values: torch.Tensor, pose: Pose, spacing: Sequence[float]) -> torch
     sources = []
     for row, size, width in zip(range(len(shape)), shape, spacing, strict=True):
         scale = 2 / (width * (size - 1)) if size > 1 else 0.0  # from mm to the -1 ... 1 of grid_sample
-        place = torch.as_tensor(-scale * float(backwards[row] @ pose.shift)).to(values)
+        place = torch.as_tensor(-scale * (backwards[row] @ pose.shift)).to(values)
         for axis, (n, step) in enumerate(zip(shape, spacing, strict=True)):
             part = scale * backwards[row, axis] * (np.arange(n) - (n - 1) / 2) * step
             place = place + torch.as_tensor(part).to(values).reshape(-1, *(1 for _ in shape[axis + 1 :]))

@@ -25,12 +25,12 @@ def spikes(batch: Batch, *, intensity: Sequence[float], spikes: Sequence[float] 
 
     The largest |K| of a magnitude image is its centre, the sum of all voxels, so a spike is a wave of the amplitude
     intensity · mean(u) about each channel. Its frequency, not 0 and not the Nyquist frequency, and its phase are drawn
-    once per case. Without `spikes` there is one; a share of a spike counts as a whole one; no two are at one place.
+    once per case. Without `spikes` there is one; of a fraction, the last has that share of its size; no two are at one place.
     """
     import torch
 
     drawn = batch.uniform(0, (MOST, 2)).tolist()
-    counts = [math.ceil(count) for count in spikes] if spikes is not None else [1] * len(intensity)
+    counts = [1.0] * len(intensity) if spikes is None else spikes
     samples = zip(batch.values, batch.frames, drawn, intensity, counts, strict=True)
     return torch.stack([_striped(*sample) for sample in samples])
 
@@ -69,7 +69,7 @@ def wave(frequencies: Sequence[int], phase: float, like: torch.Tensor) -> torch.
 
 
 def _striped(
-    values: torch.Tensor, frame: Frame, drawn: list[tuple[float, float]], intensity: float, count: int
+    values: torch.Tensor, frame: Frame, drawn: list[tuple[float, float]], intensity: float, count: float
 ) -> torch.Tensor:
     """An image (C, *spatial) with the first `count` of the spikes that are drawn: place and phase, in [0, 1)."""
     if intensity == 0:
@@ -77,8 +77,11 @@ def _striped(
     shape = values.shape[1:]
     signal = total(magnitude(values, frame).unsqueeze(0)).reshape(-1, *(1 for _ in shape))
     amplitude = intensity * signal / math.prod(shape)
-    where = places([place for place, _ in drawn], shape)[:count]
-    stripes = [wave(at, 2 * math.pi * phase, like=values) for at, (_, phase) in zip(where, drawn, strict=False)]
+    where = places([place for place, _ in drawn], shape)[: math.ceil(count)]
+    stripes = [
+        min(count - number, 1.0) * wave(at, 2 * math.pi * phase, like=values)
+        for number, (at, (_, phase)) in enumerate(zip(where, drawn, strict=False))
+    ]
     return values + amplitude * sum(stripes) if stripes else values
 
 
@@ -124,7 +127,7 @@ declare(
                     highest=float(MOST),
                     plausible=(0.0, 3.0),
                     source="estimate, no survey: TorchIO's default is 1",
-                    meaning="how many spikes; a fraction is rounded up",
+                    meaning="how many spikes; of a fraction, the last has that share of its size",
                 ),
             ),
         ),
