@@ -76,7 +76,7 @@ def _compressed(slices: torch.Tensor, quality: float) -> torch.Tensor:
     channels, count, height, width = slices.shape
     below, right = -height % SIDE, -width % SIDE
     # The last row and column are repeated to whole blocks.
-    padded = torch.nn.functional.pad(slices, (0, right, 0, below), mode="replicate")
+    padded = torch.nn.functional.pad(slices, (0, right, 0, below), mode="replicate") if below or right else slices
     blocks = padded.reshape(channels, count, (height + below) // SIDE, SIDE, (width + right) // SIDE, SIDE)
     laid = blocks.permute(3, 5, 0, 1, 2, 4)
     levels = laid.reshape(SIDE, SIDE, -1) * GREY - (GREY + 1) / 2
