@@ -14,6 +14,7 @@ from pytest_segrobust.metrics.catalogue import METRICS, score_key
 from pytest_segrobust.perturbations.point import CLEAN
 
 from .failures import gross_failures
+from .moved import as_seen, explained, refuse_out_of_view
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -122,10 +123,10 @@ class Cohort:
         Raises EvidenceError where a case, a structure or a noise draw is missing: n never shrinks.
         """
         rows = self._rows(measurements)
+        present = self._present(structure)
+        refuse_out_of_view(m for case, here in present.items() for s in here for m in rows[case, s])
         if self.measure.metric == GROSS_FAILURE_RATE:
             return self._failure_indicators(rows, structure)
-        structures = self.structures if structure == MEAN else (structure,)
-        present = {c: [s for s in structures if c not in self.excluded[s]] for c in self.counted(structure)}
         by_case = {
             c: _mean([self._case_value(c, s, m) for s in here for m in rows[c, s]]) for c, here in present.items()
         }
@@ -139,6 +140,21 @@ class Cohort:
             for case, here in present.items()
         )
         return PatientValues(tuple(reduced), values, tuple(results))
+
+    def moving(self, measurements: Sequence[Measurement], structure: str) -> tuple[float, int]:
+        """How much of the mean change moving alone explains, and how many cases are compared in part of the image."""
+        if self.measure.metric == GROSS_FAILURE_RATE:
+            return 0.0, 0
+        rows = self._rows(measurements)
+        pairs = [(c, m) for c, here in self._present(structure).items() for s in here for m in rows[c, s]]
+        explained = [self._change(c, m.structure, m)[1] for c, m in pairs]
+        partly = {c for c, m in pairs if as_seen(self.clean[c, m.structure], m) is not self.clean[c, m.structure]}
+        return math.fsum(explained) / max(len(explained), 1), len(partly)
+
+    def _present(self, structure: str) -> dict[str, list[str]]:
+        """The counted cases, each with the structures that are reduced to its value."""
+        structures = self.structures if structure == MEAN else (structure,)
+        return {c: [s for s in structures if c not in self.excluded[s]] for c in self.counted(structure)}
 
     def _why_not(self, clean: Measurement) -> str:
         """Why a case is not in a structure's n; "" where it is."""
@@ -167,7 +183,7 @@ class Cohort:
 
     def _case_value(self, case: str, structure: str, perturbed: Measurement) -> _CaseValue:
         metric, form = METRICS[self.measure.metric], self.measure.form
-        clean = self.clean[case, structure]
+        clean = as_seen(self.clean[case, structure], perturbed)
         before, after = self._score(clean), self._score(perturbed)
         if form == "value":
             if metric.key == "agreement" and self._useless(clean):
@@ -179,11 +195,19 @@ class Cohort:
             return _CaseValue(1.0) if form == "relative drop" else self._worst_sign(max(abs(worst - metric.best), 1.0))
         if metric.better == "zero" and perturbed.failure is not None:
             return self._worst_sign(max(abs(after - before), 1.0))
-        if form == "increase":
-            return _CaseValue(after - before)
+        change, explained = self._change(case, structure, perturbed)
         if form == "relative drop":  # a gain counts as much as the worst loss at most, or one case outweighs many
-            return _CaseValue(max((before - after) / before, -1.0))
-        return _CaseValue(before - after)
+            return _CaseValue(max((change - explained) / before, -1.0))
+        return _CaseValue(change - explained)
+
+    def _change(self, case: str, structure: str, perturbed: Measurement) -> tuple[float, float]:
+        """The drop or increase in the metric's unit, and how much of it moving alone explains."""
+        clean = as_seen(self.clean[case, structure], perturbed)
+        change = self._score(clean) - self._score(perturbed)
+        if self.measure.form == "value" or self._useless(clean):
+            return change, 0.0
+        change = -change if self.measure.form == "increase" else change
+        return change, explained(change, self.measure, perturbed)
 
     def _useless(self, clean: Measurement) -> bool:
         """Whether the clean prediction had failed, or scored so low that nothing was left to lose."""
@@ -226,7 +250,7 @@ class Cohort:
         rows: Mapping[tuple[str, str], list[Measurement]],
         value: float,
     ) -> CaseResult:
-        before = [self._score(self.clean[case, s]) for s in structures]
+        before = [self._score(as_seen(self.clean[case, s], m)) for s in structures for m in rows[case, s]]
         after = [self._score(m) for s in structures for m in rows[case, s]]
         failures = [m.failure for s in structures for m in rows[case, s] if m.failure]
         if not failures:

@@ -223,6 +223,7 @@ def _caveats(findings: Findings, decisive: Cell, failures: GrossFailures) -> lis
             words.append(
                 f"{len(failed)} cases failed on the clean image and count as the worst {_form(findings)}: {_listed(failed)}"
             )
+    words += _moved(findings, decisive)
     if failures.count:
         cases = _listed(sorted({failure["case"] for failure in failures.cases}))
         upper = at_most(failures.upper_bound)
@@ -234,6 +235,22 @@ def _caveats(findings: Findings, decisive: Cell, failures: GrossFailures) -> lis
         words.append(
             f"{unseen} patients without a label or without anything to perturb are not among those in whom gross failures "
             "are counted: in them only crashes, NaN and wrong shapes would have shown"
+        )
+    return words
+
+
+def _moved(findings: Findings, decisive: Cell) -> list[str]:
+    """What a comparison with an image that moved leaves out of the numbers."""
+    explained, partly = findings.cohort.moving(findings.measurements[decisive.point], decisive.structure)
+    words = []
+    if explained > 0:
+        words.append(
+            f"{explained:.3g} of the mean {_form(findings)} at the worst point was subtracted: interpolating the reference "
+            "there and back costs as much, whatever the model"
+        )
+    if partly:
+        words.append(
+            f"{partly} cases are compared, clean and perturbed, in the part of the image that stays in view alone"
         )
     return words
 
