@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..catalogue import Parameter, Perturbation, declare
 from ..elementwise import elementwise
 from ..strength import total, voxels
-from .attenuation import scans
+from .attenuation import AIR, WATER, scans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,8 @@ def low_dose(
 ) -> torch.Tensor:
     """Add the reconstruction of noise in the line integrals p, normal with a variance that is proportional to exp(p).
 
-    The image's own noise counts as `REFERENCE_NOISE` at full dose, so a share `dose` adds sqrt(1/dose - 1) times that.
+    The body's own noise counts as `REFERENCE_NOISE` at full dose, so a share `dose` adds sqrt(1/dose - 1) times that.
+    Counted from photons it would be far too weak in a cropped image, which does not show all that attenuated the rays.
     """
     import torch
 
@@ -45,7 +46,7 @@ def low_dose(
                 region = None if batch.region is None else batch.region[i]
                 wanted = noise[i]
             else:
-                region, wanted = None, REFERENCE_NOISE * math.sqrt(1 / (dose or ())[i] - 1)
+                region, wanted = _body(scan), REFERENCE_NOISE * math.sqrt(1 / (dose or ())[i] - 1)
             difference = difference * (wanted / _root_mean_square(scan.stack.image(difference), region))
         changes.append(scan.on_unit_scale(difference))
     return batch.values + torch.stack(changes)
@@ -81,6 +82,12 @@ def _counted(photons: float) -> Callable[[torch.Tensor], torch.Tensor]:
     return deviation
 
 
+def _body(scan: Scan) -> torch.Tensor | None:
+    """What is denser than air, (*spatial), or None where nothing is."""
+    body = scan.stack.image((scan.slices.detach() > WATER * (1 + AIR / 1000)).any(0, keepdim=True))[0]
+    return body if bool(body.any()) else None
+
+
 def _root_mean_square(image: torch.Tensor, region: torch.Tensor | None) -> torch.Tensor:
     one, where = image.unsqueeze(0), None if region is None else region.unsqueeze(0)
     return (total(one * one, where).sum() / (voxels(one, where).sum() * len(image))).sqrt()
@@ -100,7 +107,7 @@ declare(
                     scale="log",
                     plausible=(0.25, 1.0),
                     source="estimate, no survey: a quarter of the dose is what low-dose studies simulate",
-                    meaning="share of the dose at which the image was taken, whose noise counts as 12 HU (estimate: routine abdominal CT)",
+                    meaning="share of the dose at which the image was taken, whose noise counts as 12 HU in the body (estimate: routine abdominal CT)",
                 ),
             ),
             (
