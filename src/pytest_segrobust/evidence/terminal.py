@@ -69,6 +69,11 @@ def failure_text(result: RequirementResult) -> str:
         lines += _entry("worst at", words.point(result.worst))
     if result.breaking_point is not None:
         lines += _entry("breaking point", words.breaking_point(result.breaking_point))
+    if result.plausible_part is not None:
+        part = result.plausible_part
+        lines += _entry(
+            "in the clinic", f"{WORDS[part['verdict']]} where the range is plausible, worst at {words.point(part)}"
+        )
     for warning in result.warnings:
         lines += _entry("warning", warning)
     if result.replay:

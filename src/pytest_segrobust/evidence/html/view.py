@@ -81,7 +81,9 @@ def _headline(report: Mapping[str, Any]) -> str:
     apart = f"; of the stress tests, which do not gate: {unmet}" if unmet else ""
     worst: Verdict = report["verdict"]
     if worst == "passed":
-        return ("The requirement passed" if total == 1 else f"All {total} requirements passed") + apart
+        apart_from = any(stress.values()) and counts is not stress
+        one, many = (" that gates", " that gate") if apart_from else ("", "")
+        return (f"The requirement{one} passed" if total == 1 else f"All {total} requirements{many} passed") + apart
     if worst == "not_run" and not counts["not_run"]:
         return f"The run is {report['status']}: no overall verdict"
     others = [f", {count} {WORDS[name]}" for name, count in counts.items() if count and name not in (worst, "passed")]
