@@ -201,10 +201,7 @@ class _Verification:
         )
 
     def _decided(self, screening: Screening, first_points: Sequence[Point]) -> list[Point]:
-        """The points that decide: the worst of the search, all corners, what failed last time, and the mildest point.
-
-        Of a stress test also the corners of its plausible part, so that what a clinic meets is not left to chance.
-        """
+        """The points that decide: the worst found, all corners (of a plausible part, too), last time's, the mildest."""
         if not self.requirement.domains:
             return [CLEAN]
         chosen = screening.worst(self.space, self.budget.worst)
