@@ -17,15 +17,6 @@ def test_the_radius_shrinks_after_30_30_and_40_percent(steps, expected):
     assert stretches(steps) == expected
 
 
-def dice(reference, prediction, classes=3):
-    scores = [
-        2 * float((reference[prediction == k] == k).sum()) / float((reference == k).sum() + (prediction == k).sum())
-        for k in range(classes)
-        if (reference == k).any()
-    ]
-    return sum(scores) / len(scores)
-
-
 def test_no_single_loss_finds_a_lower_dice_in_any_image(room, dimensions):
     network = room.convolutional(dimensions)
     batch = room.batch(room.Softmax(network), dimensions=dimensions, cases=2, effort=Effort(10))
@@ -35,7 +26,7 @@ def test_no_single_loss_finds_a_lower_dice_in_any_image(room, dimensions):
     def dices(losses):
         images = sea(batch, epsilon=(0.04, 0.06), losses=losses)
         assert float((images - batch.values).abs().max()) <= 0.06 * (1 + 1e-6)
-        return [dice(kinds[i], network(images)[i].argmax(0)) for i in range(2)]
+        return [room.dice(kinds[i], network(images)[i].argmax(0)) for i in range(2)]
 
     worst = dices(LOSSES)
     singles = [dices((loss,)) for loss in LOSSES]
@@ -44,17 +35,16 @@ def test_no_single_loss_finds_a_lower_dice_in_any_image(room, dimensions):
     assert max(worst) < 0.9
 
 
-def test_damage_is_one_minus_the_mean_dice_of_the_classes_that_are_there(room):
+def test_harm_is_lost_dice_of_the_structures_that_are_there_then_the_loss(room):
     batch = room.batch(room.Softmax(room.linear()), cases=3)
-    organ = batch.attacked.structures["organ"].clone()
     tumour = batch.attacked.structures["tumour"].clone()
     tumour[1] = False
+    organ = batch.attacked.structures["organ"]
     batch = replace(batch, attacked=replace(batch.attacked, structures={"organ": organ, "tumour": tumour}))
     objective = away_from_truth(batch)
-    found = room.linear()(batch.values).argmax(1)
-    reference = organ.long() + 2 * tumour.long()
-    expected = [1 - dice(reference[i], found[i]) for i in range(3)]
-    assert objective.damage(objective.look(batch.values)).tolist() == pytest.approx(expected)
+    found = objective.harm(objective.look(batch.values))
+    expected = [1e9 * lost + loss for lost, loss in room.harm(batch, batch.values)]
+    assert found.tolist() == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_lost_structure_of_few_voxels_counts_more_than_many_voxels_of_background(room):
@@ -65,5 +55,5 @@ def test_a_lost_structure_of_few_voxels_counts_more_than_many_voxels_of_backgrou
     batch = replace(batch, attacked=replace(batch.attacked, structures={"organ": tumour & False, "tumour": tumour}))
     objective = away_from_truth(batch)
     lost, noisy = batch.values, torch.where(tumour, 0.9, 0.1).reshape(1, 1, 20, 20).clone()
-    noisy[0, 0, 10, :10] = 0.5
-    assert objective.damage(objective.look(lost)) > objective.damage(objective.look(noisy)) > 0
+    noisy[0, 0, 10, :10] = 0.9
+    assert objective.harm(objective.look(lost)) > objective.harm(objective.look(noisy)) > 0

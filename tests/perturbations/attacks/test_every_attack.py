@@ -30,6 +30,7 @@ def test_each_sample_stays_in_its_own_ball_and_in_its_region(room, attack, radiu
     batch = room.batch(model, dimensions=dimensions, channels=2, values=values, region=region, effort=Effort(3, 1, 40))
     batch = with_surrogate(room, batch, dimensions)
     images = room.run(attack, batch, **{radius: RADII[radius]})
+    assert not torch.equal(images, values)
     assert images.shape == values.shape
     assert images.dtype == values.dtype
     for i, number in enumerate(RADII[radius]):
@@ -38,7 +39,8 @@ def test_each_sample_stays_in_its_own_ball_and_in_its_region(room, attack, radiu
         assert torch.equal(images[i][:, ~region[i]], values[i][:, ~region[i]])
         found = float(change.abs().max()) if radius != "l2" else float((change**2).mean().sqrt())
         allowed = number if radius != "snr" else float((inside**2).mean().sqrt()) * 10 ** (-number / 20)
-        assert 0.3 * allowed < found <= allowed * (1 + 1e-6)
+        assert found <= allowed * (1 + 1e-6)
+        assert not found or found > 0.3 * allowed  # 0 where nothing in the ball is worse than the image itself
         for channel in range(2):
             assert images[i, channel].min() >= min(float(values[i, channel].min()), 0)
             assert images[i, channel].max() <= max(float(values[i, channel].max()), 1)
@@ -103,18 +105,30 @@ def test_an_attack_beats_random_perturbation_widely(room, guided, dimensions):
 def test_no_iterative_attack_is_weaker_than_the_single_step(room, iterative, dimensions, radius_):
     model = room.Softmax(room.convolutional(dimensions))
     batch = room.batch(model, dimensions=dimensions, effort=Effort(steps=1), surrogate=model)
-    single = room.common_loss(batch, room.run("fgsm", batch, **radius_))
-    assert bool((room.common_loss(batch, room.run(iterative, batch, **radius_)) >= single).all())
+    single = room.harm(batch, room.run("fgsm", batch, **radius_))
+    found = room.harm(batch, room.run(iterative, batch, **radius_))
+    assert all(one >= other for one, other in zip(found, single, strict=True))
 
 
-def test_gradient_attacks_refuse_a_model_without_gradients_and_say_what_to_use(room, attack):
+def test_a_model_without_gradients_is_searched_by_squares(room, guided):
+    model = room.Softmax(room.convolutional(2), differentiable=False)
+    batch = room.batch(model, surrogate=model, effort=Effort(2, 1, 60))
+    images = room.run(guided, batch, epsilon=0.05)
+    assert model.calls == 60
+    assert torch.equal(images, room.run("square attack", batch, epsilon=0.05))
+    assert all(one > other for one, other in zip(room.harm(batch, images), room.harm(batch, batch.values), strict=True))
+
+
+def test_a_targeted_attack_without_gradients_wins_the_target_by_squares(room, targeted):
     model = room.Softmax(room.linear(), differentiable=False)
-    batch = room.batch(model, surrogate=model, effort=Effort(2, 1, 5))
-    if attack in ("square attack", "random perturbation"):
-        assert not torch.equal(room.run(attack, batch, epsilon=0.05), batch.values)
-        return
-    with pytest.raises(PerturbationError, match=r"case case-0: .* square attack"):
-        room.run(attack, batch, epsilon=0.05)
+    batch = room.batch(model, effort=Effort(2, 1, 120))
+    wanted = (batch.attacked.structures["organ"] | batch.attacked.structures["tumour"]).long()
+    images = room.run(targeted, batch, epsilon=0.2)
+    for place in range(2):
+        after, before = (
+            room.dice(wanted[place], room.linear()(values)[place].argmax(0)) for values in (images, batch.values)
+        )
+        assert after > before
 
 
 def test_a_model_whose_gradient_is_zero_is_shaken_at_random(room, attack):

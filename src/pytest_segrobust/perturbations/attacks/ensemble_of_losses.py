@@ -38,8 +38,7 @@ def sea(
     """The image of the lowest mean Dice that any loss finds from any start.
 
     Each loss starts in a ball of twice the radius that then shrinks; images outside the ball asked for are no results.
-    The paper takes the lowest accuracy of voxels: where nearly all is background, that cannot see a lost tumour, so
-    here it is the lowest Dice, averaged over the classes that the reference has.
+    The paper takes the lowest accuracy of voxels: where nearly all is background, that cannot see a lost tumour.
     """
     objective, within = away_from_truth(batch), ball(batch, epsilon, snr, l2)
     steps = batch.attacked.effort.steps if batch.attacked is not None else 1
@@ -54,7 +53,7 @@ def sea(
                 seen = strongest.offer if factor == 1 else _unseen
                 images = ascend(objective, around, around.project(images), loss, steps=count, seen=seen)
 
-    return search(batch, objective, within, run, measure=objective.damage)
+    return search(batch, objective, within, run)
 
 
 def _unseen(images: torch.Tensor, view: View) -> None:

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from ..frame import Batch, Frame
     from .losses import Loss
 
+DICE_FIRST = 1e9  # weight of lost Dice over the score, which decides between images of equal Dice
 FLOOR = -1e4  # log probability of what a model calls impossible: losses stay finite, so that they can be compared
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A model's answer to images: `score` (N,) is what an attack wants large, `gradient` points to where it grows.
+    """A model's answer to images: `score` (N,) is what an attack climbs, `gradient` points to where it grows.
 
-    The score is the common loss by which all attacks are compared. It is infinite where a probability is NaN: no answer
-    at all is the grossest of failures, and an attack keeps what brings it about. Gradients that are not finite are 0.
+    The score is the one loss for every model. It is infinite where a probability is NaN: no answer at all is the
+    grossest of failures, and an attack keeps what brings it about. Gradients that are not finite are 0.
     """
 
     score: torch.Tensor
@@ -87,21 +88,27 @@ class Objective:
             counted.append(counts > 0)
         return torch.stack(means).sum(0) / torch.stack(counted).sum(0).clamp_min(1)
 
-    def damage(self, view: View) -> torch.Tensor:
-        """1 - mean Dice of the most probable classes, (N,), over the classes that the reference has; infinite for NaN."""
+    def harm(self, view: View) -> torch.Tensor:
+        """What an attack keeps its worst image by, float64 (N,): lost Dice, and where that is equal the score.
+
+        Lost is 1 - the mean Dice of the most probable classes over the structures that the reference has; in a targeted
+        attack Dice with the target is won instead. By the score alone an image of little more loss and fewer wrong
+        voxels would be kept. Infinite for NaN.
+        """
         import torch
 
         scores = []
         for logs, classes, valid in zip(view.heads, self.classes, self._valid, strict=True):
             found = logs.argmax(1)
-            for number in range(logs.shape[1]):
+            for number in range(1, logs.shape[1]):  # the first class is no structure
                 reference, prediction = (classes == number), (found == number) & valid
                 sizes = reference.flatten(1).sum(1), prediction.flatten(1).sum(1)
                 both = (reference & prediction).flatten(1).sum(1)
-                dice = 2 * both / (sizes[0] + sizes[1]).clamp_min(1)
+                dice = 2 * both.double() / (sizes[0] + sizes[1]).clamp_min(1)
                 scores.append(torch.where(sizes[0] > 0, dice, torch.nan))
-        mean = torch.stack(scores).nanmean(0).nan_to_num(0.0)
-        return torch.where(view.score == torch.inf, torch.inf, 1 - mean)
+        dice = torch.stack(scores).nanmean(0).nan_to_num(0.0) if scores else view.score.double() * 0
+        lost = self.sign * (1 - dice) * DICE_FIRST + view.score.double()
+        return torch.where(view.score == torch.inf, torch.inf, lost)
 
     def _heads(self, unit: torch.Tensor) -> list[torch.Tensor]:
         heads = self.model.log_probabilities(unit * self.span + self.low, self.frames)
@@ -116,10 +123,10 @@ class Objective:
         return View(torch.where(lost, torch.inf, score), heads, gradient)
 
 
-def away_from_truth(batch: Batch, *, model: AttackedModel | None = None, gradients: bool = True) -> Objective:
+def away_from_truth(batch: Batch, *, model: AttackedModel | None = None) -> Objective:
     """The objective of an untargeted attack on the model under attack, or on another."""
     attacked = _attacked(batch)
-    return _objective(batch, model or attacked.model, attacked.structures, sign=1, gradients=gradients)
+    return _objective(batch, model or attacked.model, attacked.structures, sign=1)
 
 
 def towards(batch: Batch, source: str, target: str) -> Objective:
@@ -143,7 +150,7 @@ def towards(batch: Batch, source: str, target: str) -> Objective:
     renamed[source] = known[source] & ~known[source]
     if target in known:
         renamed[target] = known[target] | known[source]
-    objective = _objective(batch, attacked.model, renamed, sign=-1, gradients=True)
+    objective = _objective(batch, attacked.model, renamed, sign=-1)
     before = attacked.model.classes(known)
     for place, frame in enumerate(batch.frames):
         pairs = zip(before, objective.classes, strict=True)
@@ -160,16 +167,9 @@ def _attacked(batch: Batch) -> Attacked:
     return batch.attacked
 
 
-def _objective(
-    batch: Batch, model: AttackedModel, structures: Mapping[str, torch.Tensor], *, sign: int, gradients: bool
-) -> Objective:
+def _objective(batch: Batch, model: AttackedModel, structures: Mapping[str, torch.Tensor], *, sign: int) -> Objective:
     import torch
 
-    if gradients and not model.differentiable:
-        raise PerturbationError(
-            f"case {batch.frames[0].key}: the model gives no gradient for this attack to follow; "
-            "use the square attack, which needs none"
-        )
     with torch.inference_mode(mode=False):  # autograd keeps these tensors
         low, span = (each.clone() for each in unit_scale(batch.frames, batch.values))
         classes = [each.clone() for each in model.classes(structures)]

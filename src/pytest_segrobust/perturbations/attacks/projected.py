@@ -8,7 +8,7 @@ from .declaration import declare_attack
 from .losses import cospgd, cross_entropy, segpgd, targeted_cospgd, targeted_segpgd
 from .objective import away_from_truth, towards
 from .radius import ball
-from .strongest import search, single_step
+from .strongest import one_step, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,14 +47,14 @@ def descend(batch: Batch, objective: Objective, ball: Ball, loss: Loss) -> torch
 
 def fgsm(batch: Batch, *, epsilon: Radius = None, snr: Radius = None, l2: Radius = None) -> torch.Tensor:
     """One step u + ε sign(∇ CE): the worst of the ball if the model were linear."""
-    return single_step(batch, away_from_truth(batch), ball(batch, epsilon, snr, l2))[0]
+    return one_step(batch, away_from_truth(batch), ball(batch, epsilon, snr, l2))
 
 
 def targeted_fgsm(
     batch: Batch, *, source: str, target: str, epsilon: Radius = None, snr: Radius = None, l2: Radius = None
 ) -> torch.Tensor:
     """One step u - ε sign(∇ CE towards the target), where the source is there to be renamed."""
-    return _renamed(batch, source, single_step(batch, towards(batch, source, target), ball(batch, epsilon, snr, l2))[0])
+    return _renamed(batch, source, one_step(batch, towards(batch, source, target), ball(batch, epsilon, snr, l2)))
 
 
 def _untargeted(loss: Loss) -> Callable[..., torch.Tensor]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .declaration import declare_attack
 from .objective import away_from_truth
 from .radius import ball
-from .strongest import Strongest, score
+from .strongest import Strongest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..frame import Batch
     from .ball import Ball
+    from .objective import Objective
 
     Radius = Sequence[float] | None
     Window = tuple[slice[int, int, None], ...]
@@ -26,7 +27,12 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 queries
 
 
 def square_attack(batch: Batch, *, epsilon: Radius = None, snr: Radius = None, l2: Radius = None) -> torch.Tensor:
-    """The image of the highest loss among `queries` answers: stripes first, then ever smaller squares of ±radius.
+    """The worst image among `queries` answers: stripes first, then ever smaller squares of ±radius."""
+    return random_squares(batch, away_from_truth(batch), ball(batch, epsilon, snr, l2))
+
+
+def random_squares(batch: Batch, objective: Objective, within: Ball) -> torch.Tensor:
+    """The square attack on any objective; gradient attacks come to it for models that have no gradients.
 
     A square is a box of the image's, or its region's, proportions, so that it fits volumes of few slices. In L2 a box of
     half the radius is added and the whole scaled back to the sphere, which moves the change into the box; this is simpler
@@ -34,13 +40,11 @@ def square_attack(batch: Batch, *, epsilon: Radius = None, snr: Radius = None, l
     """
     import torch
 
-    objective = away_from_truth(batch, gradients=False)
-    within = ball(batch, epsilon, snr, l2)
     queries = max(batch.attacked.effort.queries if batch.attacked is not None else 1, 2)
     boxes = _boxes(batch)
     dimensions, channels = within.centre.ndim - 2, within.centre.shape[1]
     draws = batch.uniform(0, (queries, dimensions + channels)).tolist()
-    strongest = Strongest(score)
+    strongest = Strongest(objective.harm)
     images = _stripes(batch, within)
     for query in range(1, queries):
         view = objective.look(images)

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from .ball import Ball
     from .objective import Objective, View
 
-    Measure = Callable[[View], torch.Tensor]
-
 
 class Strongest:
-    """The worst image of each sample so far, by a measure (N,) of the model's answer; the first one found, where equal."""
+    """The worst image of each sample so far, by the harm (N,) of the model's answer; the first one found, where equal."""
 
-    def __init__(self, measure: Measure) -> None:
-        self._measure = measure
+    def __init__(self, harm: Callable[[View], torch.Tensor]) -> None:
+        self._harm = harm
         self._images: torch.Tensor | None = None
         self._worst: torch.Tensor | None = None
 
@@ -36,7 +34,7 @@ class Strongest:
         """Keep those images that are worse than what is kept."""
         import torch
 
-        found = self._measure(view)
+        found = self._harm(view)
         if self._images is None or self._worst is None:
             self._images, self._worst = images, found
             return
@@ -45,12 +43,16 @@ class Strongest:
         self._worst = torch.where(worse, found, self._worst)
 
 
-def score(view: View) -> torch.Tensor:
-    """The common loss, by which the worst image is chosen unless an attack has a reason to choose by another measure."""
-    return view.score
+def one_step(batch: Batch, objective: Objective, ball: Ball) -> torch.Tensor:
+    """FGSM's image; for a model without gradients what random squares find."""
+    if not objective.model.differentiable:
+        from .square import random_squares
+
+        return random_squares(batch, objective, ball)
+    return _single_step(batch, objective, ball)[0]
 
 
-def single_step(batch: Batch, objective: Objective, ball: Ball) -> tuple[torch.Tensor, View]:
+def _single_step(batch: Batch, objective: Objective, ball: Ball) -> tuple[torch.Tensor, View]:
     """FGSM's image, and the model's answer to the clean one.
 
     A sample whose gradient is 0 everywhere has no direction and takes a random one.
@@ -70,16 +72,19 @@ def search(
     objective: Objective,
     ball: Ball,
     run: Callable[[torch.Tensor, Strongest], None],
-    *,
-    measure: Measure = score,
 ) -> torch.Tensor:
     """The worst image that `run(start, strongest)` offers from any start, that FGSM makes, or that was there before.
 
-    So no iterative attack is weaker than the single step, nor does any improve the common loss of an image. The clean
-    image comes last: where nothing is worse than it, a perturbed image that is as bad is returned.
+    So no iterative attack is weaker than the single step, nor does any improve a segmentation. The clean image comes
+    last: where nothing is worse than it, a perturbed image that is as bad is returned. A model without gradients is
+    searched by random squares instead.
     """
-    strongest = Strongest(measure)
-    single, clean = single_step(batch, objective, ball)
+    if not objective.model.differentiable:
+        from .square import random_squares
+
+        return random_squares(batch, objective, ball)
+    strongest = Strongest(objective.harm)
+    single, clean = _single_step(batch, objective, ball)
     strongest.offer(single, objective.look(single))
     for start in starts(batch, ball):
         run(start, strongest)
