@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from ..requirements.settings import AttackSettings
 
 
+def what_decides(segmenter: Segmenter) -> dict[str, Any]:
+    """A model as plain data, without what may differ between runs that give the same numbers."""
+    described = {k: v for k, v in segmenter.description().items() if k not in ("paths", "warnings")}
+    return {"sha256": list(segmenter.sha256), **described}
+
+
 class Adversary:
     """Attacks on one model; what it draws depends on the seed and the case alone."""
 
@@ -49,7 +55,7 @@ class Adversary:
     def identity(self) -> dict[str, Any]:
         """What the results of attacks depend on besides the model."""
         means = self.settings.model_dump(exclude={"surrogate", "surrogate_network"})
-        return {**means, "surrogate": list(self.surrogate.sha256) if self.surrogate is not None else None}
+        return {**means, "surrogate": None if self.surrogate is None else what_decides(self.surrogate)}
 
     def attacked(
         self,

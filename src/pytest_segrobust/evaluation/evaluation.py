@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..perturbations.catalogue import catalogue
 from ..perturbations.point import CLEAN, Point
 from ..requirements.settings import AttackSettings
-from .adversary import Adversary
+from .adversary import Adversary, what_decides
 from .clean_predictions import CleanPredictions
 from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
@@ -137,7 +137,7 @@ class Evaluation:
         return {
             "tool": tool_source_hash(),
             "packages": package_versions(),
-            "model": [list(self.segmenter.sha256), _what_decides(self.segmenter.description())],
+            "model": what_decides(self.segmenter),
             "device": torch.device(self.segmenter.device).type,
             "batch_size": self.segmenter.batch_size,
             "data": self.data_sha256,
@@ -210,11 +210,6 @@ class Evaluation:
         if not self._clean.has(tile):
             self._clean.keep(tile, self._predicted(tile, CLEAN, 0)[1])
         return self._clean.get(tile)
-
-
-def _what_decides(description: dict[str, Any]) -> dict[str, Any]:
-    """A model's description without what may differ between runs that give the same numbers."""
-    return {key: value for key, value in description.items() if key not in ("paths", "warnings")}
 
 
 def _is_random(point: Point) -> bool:
