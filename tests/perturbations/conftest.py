@@ -25,13 +25,22 @@ def strong_values(parameter: Parameter | Choice) -> list[float | str]:
     return [value for value in parameter.plausible if value != parameter.identity]
 
 
+def strong_points(group: tuple[Parameter | Choice, ...]) -> list[dict[str, float | str]]:
+    """All combinations of ends, or all combinations of words with the ends in turn: a word and an end seldom meet badly."""
+    words = [parameter for parameter in group if isinstance(parameter, Choice)]
+    numbers = [parameter for parameter in group if not isinstance(parameter, Choice)]
+    ends = [dict(zip([p.name for p in numbers], e, strict=True)) for e in product(*map(strong_values, numbers))]
+    said = [dict(zip([p.name for p in words], w, strict=True)) for w in product(*map(strong_values, words))]
+    return [{**said[i % len(said)], **ends[i % len(ends)]} for i in range(max(len(said), len(ends)))]
+
+
 def points_of_the_catalogue() -> list[Point]:
     return [
-        Point.of(perturbation.name, **dict(zip([p.name for p in group], values, strict=True)))
+        Point.of(perturbation.name, **values)
         for perturbation in catalogue().values()
         if not perturbation.attack  # which needs a model: tests/perturbations/attacks
         for group in perturbation.alternatives
-        for values in product(*map(strong_values, group))
+        for values in strong_points(group)
     ]
 
 

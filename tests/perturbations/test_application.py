@@ -25,7 +25,7 @@ def reshapes(point):
     return point.steps[0].name in {"field of view", "resampling"}
 
 
-def mean_displacement(scan, point):
+def largest_displacement(scan, point):
     """In mm, over what stays in view; of points that change the shape how many voxels come or go, as a ratio's logarithm."""
     shape, spacing = scan.images.shape[2:], scan.frames[0].spacing
     axes = [torch.arange(n, dtype=torch.float64) * step for n, step in zip(shape, spacing, strict=True)]
@@ -36,7 +36,7 @@ def mean_displacement(scan, point):
         return abs(math.log(moved.images.numel() / places.numel()))
     view = moved.movements[0].view
     distances = ((moved.images[0] - places) ** 2).sum(0).sqrt()
-    return float((distances if view is None else distances[view]).mean())
+    return float((distances if view is None else distances[view]).max())
 
 
 def test_identity_returns_every_bit_alone_and_in_a_batch_where_others_are_perturbed(with_numbers, bits):
@@ -107,9 +107,9 @@ def test_measured_strength_grows_with_severity(with_numbers):
     steps = [towards_identity(point, t) for t in (0.25, 0.5, 0.75, 1.0)]
     found = [perturb(scan.images[:1], None, [step], scan.frames[:1]).strengths[0] for step in steps]
     if declared(point).moves_labels:  # an image that only moves has no SNR
-        distances = [mean_displacement(scan, step) for step in steps]
+        distances = [largest_displacement(scan, step) for step in steps]
         assert distances == sorted(distances)
-        assert len(set(distances)) == 4
+        assert len(set(distances)) == 4 or (reshapes(point) and distances[0] < distances[3])  # voxels are whole
         assert all(0 < strength["changed"] <= 1 for strength in found)
         return
     snrs = [strength["snr"] for strength in found]
@@ -142,10 +142,9 @@ def test_labels_stay_bit_for_bit_or_move_exactly_as_the_image_does(anywhere):
         assert torch.equal(move(scan.labels, point, scan.frames[0]), scan.labels)
         return
     one_hot = torch.stack([scan.labels == label for label in (0, 1, 2)], 1).double()
-    movement = result.movements[0]
     shown = perturb(one_hot, None, [point] * 3, [replace(f, low=np.zeros(3), high=np.ones(3)) for f in scan.frames])
-    inside = torch.ones(result.labels.shape[1:], dtype=torch.bool) if movement.view is None else movement.view
-    for i in range(3):
+    for i, movement in enumerate(result.movements):
+        inside = torch.ones(result.labels.shape[1:], dtype=torch.bool) if movement.view is None else movement.view
         two = shown.images[i].topk(2, 0).values
         clear = inside & (two[0] - two[1] > 1e-6)  # where classes have the same weight, rounding decides
         assert float(clear.double().mean()) > 0.3
@@ -155,7 +154,7 @@ def test_labels_stay_bit_for_bit_or_move_exactly_as_the_image_does(anywhere):
         move(scan.labels[:1] > 0, point, scan.frames[0])[0],
         move((scan.labels[:1] > 0).int(), point, scan.frames[0])[0] > 0,
     )
-    if movement.lossless:  # place numbers that no two voxels share
+    if result.movements[0].lossless:  # place numbers that no two voxels share
         places = torch.arange(scan.labels.numel(), dtype=torch.int32).reshape(scan.labels.shape)
         frames = [replace(f, low=np.zeros(1), high=np.ones(1)) for f in scan.frames]
         moved = perturb(places[:, None].double(), places, [point] * 3, frames)
@@ -173,10 +172,10 @@ def test_labels_come_back_to_where_they_were(anywhere):
     assert back.shape == scan.labels[0].shape
     if movement.lossless:
         assert torch.equal(back[seen], scan.labels[0][seen])
-    for label in (1, 2):
+    for label in (1,) if reshapes(point) else (1, 2):  # voxels of 5 mm cannot hold a core of 7 mm
         there, again = (scan.labels[0] == label) & seen, (back == label) & seen
         overlap = 2 * float((there & again).sum()) / float((there.sum() + again.sum()).clamp(min=1))
-        assert overlap > 0.55 if int(there.sum()) > 100 else True
+        assert overlap > 0.55 or int(there.sum()) < 100
     assert not bool(back[~seen].any())
 
 

@@ -107,8 +107,10 @@ def perturb(
 
 def move(values: torch.Tensor, point: Point, frame: Frame, *, realisation: int = 0, seed: int = 0) -> torch.Tensor:
     """Labels or masks (N, *spatial) of one case, moved as `perturb` moves that case's labels; other steps do nothing."""
-    any_mask = values.new_zeros((1, *values.shape[1:]))
-    return movement(point, frame, any_mask, (int(seed), int(realisation))).move(values)
+    import torch
+
+    image = torch.zeros((1, *values.shape[1:]), device=values.device)  # floating, as random fields are
+    return movement(point, frame, image, (int(seed), int(realisation))).move(values)
 
 
 def _together(parts: list[torch.Tensor], places: list[int], frames: Sequence[Frame]) -> torch.Tensor:

@@ -81,7 +81,7 @@ def start(
 
 
 def movement(point: Point, frame: Frame, values: torch.Tensor, draw: Draw) -> Movement:
-    """How one case moves at a point; `values` are any labels or masks of it, (1, *spatial). Other steps do nothing."""
+    """How one case moves at a point; `values` are an image of its shape, (C, *spatial). Other steps do nothing."""
     given, motions = values, []
     for step, perturbation, ordinal in _numbered(point):
         if perturbation.moves_labels and not stands_still(step):
