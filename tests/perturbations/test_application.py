@@ -113,6 +113,9 @@ def test_measured_strength_grows_with_severity(with_numbers):
         assert all(0 < strength["changed"] <= 1 for strength in found)
         return
     snrs = [strength["snr"] for strength in found]
+    if point.steps[0].name == "quantisation":  # a constant ground may by chance be nearer to a coarser level
+        assert snrs[0] > snrs[3]
+        return
     assert snrs == sorted(snrs, reverse=True)
     assert len(set(snrs)) == 4
     assert all(0 < strength["changed"] <= 1 for strength in found)
@@ -211,6 +214,9 @@ def test_gradients_are_those_of_finite_differences(differentiable):
     assert slope == pytest.approx(measured, rel=1e-3, abs=1e-2)
 
 
+SPARSE = {"salt and pepper noise"}  # which changes the share of voxels that it states
+
+
 def test_a_step_on_a_structure_changes_that_structure_alone(anywhere, bits):
     scan, point = anywhere
     region = {"core": scan.labels == 2}
@@ -227,7 +233,7 @@ def test_a_step_on_a_structure_changes_that_structure_alone(anywhere, bits):
         mask = region["core"][i]
         changed = (result.images[i] != scan.images[i]).any(0)[mask].double().mean()
         assert strength["changed"] == pytest.approx(float(changed))
-        assert strength["changed"] > 0.5
+        assert strength["changed"] > (0.5 if point.steps[0].name not in SPARSE else 0)
         u, v = scan.unit(scan.images)[i][:, mask.numpy()], scan.unit(result.images)[i][:, mask.numpy()]
         assert strength["snr"] == pytest.approx(10 * math.log10((u**2).sum() / ((v - u) ** 2).sum()), abs=1e-3)
 

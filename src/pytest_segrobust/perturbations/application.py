@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import PerturbationError
 from .course import movement, route, start, together
 from .frame import Frame
-from .motion import Movement
+from .movement import Movement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

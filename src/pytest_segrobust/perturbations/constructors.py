@@ -25,9 +25,10 @@ def constructor(identifier: str) -> Callable[..., Point]:
 def constructors() -> dict[str, Callable[..., Point]]:
     """A function per name and synonym, spelled as Python spells names: `gaussian_noise`, `blur`."""
     return {
-        word.replace(" ", "_").replace("-", "_"): _make(perturbation)
+        name: _make(perturbation)
         for perturbation in catalogue().values()
         for word in (perturbation.name, *perturbation.synonyms)
+        if (name := word.replace(" ", "_").replace("-", "_")).isidentifier()
     }
 
 

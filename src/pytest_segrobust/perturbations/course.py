@@ -10,7 +10,7 @@ from ..errors import PerturbationError
 from .checks import checked
 from .effect import refuse_no_effect
 from .frame import Batch, Frame, unit_scale
-from .motion import Movement
+from .movement import Movement
 from .severity import stands_still
 from .strength import measured, voxels
 from .unit_noise import Key, normal_fields, uniform_fields
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .attacked import Attacked
     from .catalogue import Perturbation
-    from .motion import Motion
+    from .movement import Motion
     from .point import Point, Step
 
 Draw = tuple[int, int]  # seed and realisation

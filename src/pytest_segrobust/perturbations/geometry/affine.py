@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..frame import Batch, Frame
-    from ..motion import Motion
+    from ..movement import Motion
     from .resampling import Positions
 
 Matrix = list[list[float]]

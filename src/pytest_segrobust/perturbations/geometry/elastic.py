@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..frame import Batch, Frame
-    from ..motion import Motion
+    from ..movement import Motion
     from .along_axis import Taps
 
 SIDE = 4  # control points along the image's longest side by default

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..frame import Batch, Frame
-    from ..motion import Motion
+    from ..movement import Motion
 
 NEWTON = 12  # iterations: a cubic without turning point, approached from one side
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..frame import Batch, Frame
-    from ..motion import Motion
+    from ..movement import Motion
 
 T = TypeVar("T")
 
