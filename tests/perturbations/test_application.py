@@ -26,7 +26,7 @@ def reshapes(point):
 
 
 def largest_displacement(scan, point):
-    """In mm, over what stays in view; of points that change the shape how many voxels come or go, as a ratio's logarithm."""
+    """In mm, in what stays in view; of points that change the shape how many voxels come or go, as a ratio's logarithm."""
     shape, spacing = scan.images.shape[2:], scan.frames[0].spacing
     axes = [torch.arange(n, dtype=torch.float64) * step for n, step in zip(shape, spacing, strict=True)]
     places = torch.stack(torch.meshgrid(*axes, indexing="ij"))

@@ -91,7 +91,7 @@ class Perturbation:
 
     `apply(batch, **parameters)` is given a `frame.Batch` and, for each parameter, a tuple of one number per sample (one
     word for all, for a choice); it never sees a sample whose numbers are all at their identity. It returns the new
-    values on the unit intensity scale; where labels move, it returns how each sample moves, a list of `motion.Motion`.
+    values on the unit intensity scale; where labels move, it returns how each sample moves, a list of `movement.Motion`.
     `could_change(image, region, frame, **parameters)` is asked where nothing changed: could it have? Without it, see
     `application.could_change`.
     """
