@@ -9,7 +9,7 @@ from hypothesis import find, given
 
 from pytest_segrobust import perturbations, strategies
 from pytest_segrobust.errors import PerturbationError
-from pytest_segrobust.perturbations.catalogue import Choice, catalogue
+from pytest_segrobust.perturbations.catalogue import Parameter, StructureName, catalogue
 
 
 @given(strategies.gaussian_noise(sigma=(0, 0.1)))
@@ -52,7 +52,8 @@ def test_compositions_keep_their_order(point) -> None:
 def test_every_perturbation_of_the_catalogue_has_a_strategy() -> None:
     for perturbation in catalogue().values():
         group = perturbation.alternatives[0]
-        stated = {p.name: (p.identity, p.identity) for p in group if not isinstance(p, Choice)}
+        stated = {p.name: (p.identity, p.identity) for p in group if isinstance(p, Parameter)}
+        stated |= {p.name: "organ" for p in group if isinstance(p, StructureName)}
         point = find(getattr(strategies, perturbation.identifier)(**stated), lambda p: True)
         assert point == getattr(perturbations, perturbation.identifier)(**dict(point.steps[0].parameters))
 
@@ -64,9 +65,18 @@ def test_every_perturbation_of_the_catalogue_has_a_strategy() -> None:
         (lambda: strategies.gaussian_noise(sigma=(-1, 0.1)), "impossible"),
         (lambda: strategies.gaussian_noise(sigma="much"), "a number or a pair"),
         (lambda: strategies.flip(axis="sideways"), "left-right"),
+        (lambda: strategies.targeted_pgd(source=1, target="b", epsilon=(0, 0.1)), "name of a structure"),
         (lambda: strategies.points("guassian noise"), "gaussian noise"),
     ],
 )
 def test_impossible_ranges_are_errors_that_say_what_is_possible(make, words: str) -> None:
     with pytest.raises(PerturbationError, match=words):
         make()
+
+
+@given(strategies.targeted_pgd(source="a", target=["b", "c"], epsilon=(0, 0.02)))
+def test_structures_are_given_by_name(point) -> None:
+    values = dict(point.steps[0].parameters)
+    assert values["source"] == "a"
+    assert values["target"] in ("b", "c")
+    assert 0 <= values["epsilon"] <= 0.02

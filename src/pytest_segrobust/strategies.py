@@ -6,13 +6,13 @@ fifth of its draws on 0 and its search does next to nothing. Simpler examples ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
 from .errors import PerturbationError
-from .perturbations.catalogue import Choice, Parameter, Perturbation, catalogue
+from .perturbations.catalogue import Choice, Parameter, Perturbation, StructureName, catalogue
 from .perturbations.constructors import constructor
 from .perturbations.point import CLEAN, Point
 
@@ -36,10 +36,17 @@ def points(perturbation: str, *, on: str | None = None, **stated: Stated) -> st.
         raise PerturbationError(f"no perturbation is called '{perturbation}'; there are {', '.join(catalogue())}")
     known = catalogue()[perturbation]
     values = {name: _values(known, name, value) for name, value in stated.items()}
-    for name, parameter in known.parameters.items():
-        if isinstance(parameter, Choice) and name not in values:
-            values[name] = st.sampled_from(parameter.options)
+    ways = [[p for p in group if p.name not in stated] for group in known.alternatives if _holds(group, stated)]
+    for choice in min(ways, key=len, default=[]):  # of ways that differ in words alone, the one that was written
+        if isinstance(choice, Choice):
+            values[choice.name] = st.sampled_from(choice.options)
     return st.fixed_dictionaries(values).map(lambda drawn: constructor(known.identifier)(on=on, **drawn))
+
+
+def _holds(group: Iterable[Parameter | Choice | StructureName], stated: Mapping[str, Stated]) -> bool:
+    """Whether a way to state a perturbation has all that is stated, and lacks words alone."""
+    names = {parameter.name for parameter in group}
+    return set(stated) <= names and all(isinstance(p, Choice) for p in group if p.name not in stated)
 
 
 def compositions(*strategies: st.SearchStrategy[Point]) -> st.SearchStrategy[Point]:
@@ -71,6 +78,11 @@ def _values(perturbation: Perturbation, name: str, stated: Stated) -> st.SearchS
         if not words or not set(words) <= set(parameter.options):
             raise PerturbationError(f"{perturbation.name}: {name} is one of {', '.join(parameter.options)}")
         return st.sampled_from(words)
+    if isinstance(parameter, StructureName):
+        names = [stated] if isinstance(stated, str) else list(stated) if isinstance(stated, Sequence) else []
+        if not names or not all(isinstance(each, str) and each.strip() for each in names):
+            raise PerturbationError(f"{perturbation.name}: {name} is the name of a structure, or several")
+        return st.sampled_from([str(each) for each in names])
     if isinstance(stated, int | float):
         return st.just(float(stated))
     return _grid(perturbation, parameter, stated)
