@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .evaluation.evaluation import Evaluation
+    from .evaluation.minimal_radius import MinimalRadii
     from .evidence.records import RequirementResult
     from .progress import Progress
     from .python_requirements import Comparison as Compared
@@ -61,6 +62,32 @@ class Segrobust:
     def gross_failure_rate(self, point: Point = CLEAN, *, structure: str | None = None) -> Estimate:
         """Share of patients with a crash, NaN, misshapen output or lost structure; exact binomial bounds."""
         return self._estimate("gross_failure_rate", "value", point, structure, None)
+
+    def minimal_radius(
+        self, attack: Point, *, drop: float, structure: str | None = None, iterations: int = 6
+    ) -> MinimalRadii:
+        """Of every case the smallest radius, up to that of `attack`, at which a structure loses `drop` of DSC.
+
+        `segrobust.minimal_radius(p.pgd(epsilon=8 / 255), drop=0.2).share_broken(2 / 255) == 0`. A diagnosis, without an
+        interval: "DSC drop under pgd with epsilon <= 2/255 is below 20 % for 95 % of patients" is the claim.
+        """
+        from .evaluation.minimal_radius import minimal_radii
+
+        structures = self.evaluation.structures
+        if structure is not None and structure not in structures:
+            raise SpecError(f"no structure is called '{structure}'; there are {', '.join(structures)}")
+        if not 0 < drop <= 1:
+            raise SpecError(f"drop = {drop} is no drop of DSC, which lies above 0 and up to 1")
+        try:
+            return minimal_radii(
+                self.evaluation,
+                attack,
+                drop=drop,
+                structures=structures if structure is None else (structure,),
+                iterations=iterations,
+            )
+        finally:
+            self.run.write_cost(self.evaluation.segmenter)
 
     def verify(self, requirement: Requirement, *, progress: Progress | None = None) -> RequirementResult:
         """Search the requirement's domain for its worst point and decide it over all patients.

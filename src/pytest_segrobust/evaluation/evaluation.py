@@ -133,6 +133,10 @@ class Evaluation:
         """One case measured anew, whatever the store holds: for replay."""
         return [row for row in self._compute(self._tile_of(case), point, realisation) if row.case == case.id]
 
+    def measure_alone(self, case: Case, point: Point) -> list[Measurement]:
+        """One case in a batch of its own, kept nowhere: for searches in which every case has its own point."""
+        return self._compute((case,), point, 0)
+
     def _identity(self) -> dict[str, Any]:
         return {
             "tool": tool_source_hash(),
