@@ -16,6 +16,7 @@ from pytest_segrobust.perturbations import description
 from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation
 from pytest_segrobust.perturbations.point import Point
 
+SOFT_TISSUE = ("Computed tomography",)  # whose noise and streaks a lung window does not show
 HERE = Path(__file__).parent
 PAGE = HERE / "perturbations.md"
 PICTURES = HERE / "perturbations"
@@ -64,14 +65,15 @@ class Volume:
 
 
 def chest() -> Volume:
-    """Five slices of the scan, every second voxel of each."""
+    """Five slices of the scan, the body alone."""
     sys.path.insert(0, str(HERE.parent / "examples" / "chest_ct"))
     from scan import read
 
     scan = read()
     label = scan.lungs[0] + 2 * scan.lungs[1]
-    step = tuple(float(s) for s in scan.spacing * (2, 2, 1))
-    return Volume(scan.image[::2, ::2, 16:21].copy(), label[::2, ::2, 16:21].astype(np.int32), step)
+    step = tuple(float(s) for s in scan.spacing)
+    body = (slice(4, 118), slice(6, 110), slice(16, 21))
+    return Volume(scan.image[body].copy(), label[body].astype(np.int32), step)
 
 
 def severities(perturbation: Perturbation) -> list[Point]:
@@ -102,11 +104,13 @@ def draw(title: str, perturbations: list[Perturbation], volume: Volume) -> None:
 
     frame = Frame("chest", np.array([-1000.0]), np.array([400.0]), volume.spacing, ("R", "A", "S"))
     image, label = torch.from_numpy(volume.image)[None, None], torch.from_numpy(volume.label)[None]
-    figure = Figure(figsize=(7.2, 1.75 * len(perturbations)), layout="constrained")
+    figure = Figure(figsize=(8.4, 1.95 * len(perturbations)), layout="constrained")
+    low, high = (-160, 240) if title in SOFT_TISSUE else (-1000, 400)
     axes = figure.subplots(len(perturbations), 4, squeeze=False)
     for row, perturbation in zip(axes, perturbations, strict=True):
         for ax in row:
             ax.set_axis_off()
+        places: dict[str, int] = {}
         shown = [("clean" if row is axes[0] else "", volume.image, volume.label)]
         for point in severities(perturbation):
             try:
@@ -114,15 +118,18 @@ def draw(title: str, perturbations: list[Perturbation], volume: Volume) -> None:
             except PerturbationError:
                 continue
             text = ", ".join(f"{k} {v if isinstance(v, str) else f'{v:.3g}'}" for k, v in point.steps[0].parameters)
-            shown.append((f"{perturbation.name}\n{text}", done.images[0, 0].numpy(), done.labels[0].numpy()))
+            after = done.images[0, 0].numpy()
+            shown.append((f"{perturbation.name}\n{text}", after, done.labels[0].numpy()))
+            if after.shape == volume.image.shape and not perturbation.moves_labels:  # the slice that changed most
+                places[shown[-1][0]] = int(((after - volume.image) ** 2).sum(axis=(0, 1)).argmax())
         for ax, (words, values, labels) in zip(row, shown, strict=False):
-            middle = values.shape[2] // 2
-            ax.imshow(values[:, :, middle].T, cmap="gray", vmin=-1000, vmax=400, origin="lower")
+            middle = places.get(words, values.shape[2] // 2)
+            ax.imshow(values[:, :, middle].T, cmap="gray", vmin=low, vmax=high, origin="lower")
             for value, colour in ((1, "#e69f00"), (2, "#56b4e9")):
                 if perturbation.moves_labels and (labels[:, :, middle] == value).any():
                     ax.contour(value == labels[:, :, middle].T, levels=[0.5], colors=colour, linewidths=0.7)
             ax.set_title(words, fontsize=6.5)
-    figure.savefig(PICTURES / f"{file_name(title)}.png", dpi=72)
+    figure.savefig(PICTURES / f"{file_name(title)}.png", dpi=80)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_segrobust.errors import SpecError
 
@@ -24,6 +24,18 @@ class Budget:
     bisections: int
     realisations: int
     resamples: int
+
+    def for_attacks(self) -> Budget:
+        """The budget where a step attacks: each point costs dozens of passes.
+
+        The largest radius of a ball is the worst one by its definition, so that little is left to search.
+        """
+        return replace(
+            self,
+            points=max(2, self.points // 5),
+            curve_points=max(2, self.curve_points // 2),
+            bisections=max(2, self.bisections // 2),
+        )
 
 
 def profile(name: str) -> Budget:

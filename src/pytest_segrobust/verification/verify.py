@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.errors import SegrobustError
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from .profiles import Budget
 
 Progress = Callable[[str, int, int], None]
-ATTACK_SHARE = 5  # of the points that are searched, one in so many where a step attacks: each costs many passes
 
 
 def verify(
@@ -78,8 +76,8 @@ class _Verification:
         progress: Progress,
     ) -> None:
         self.attacked = any(catalogue()[domain.perturbation].attack for domain in requirement.domains)
-        if self.attacked:  # the largest radius of a ball is the worst one by its definition: little is left to search
-            budget = replace(budget, points=max(2, budget.points // ATTACK_SHARE))
+        if self.attacked:
+            budget = budget.for_attacks()
         self.requirement, self.evaluation, self.decision, self.budget = requirement, evaluation, decision, budget
         self.seed, self.progress = seed, progress
         self.space = Space.of(requirement)
