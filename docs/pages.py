@@ -110,7 +110,7 @@ def draw(title: str, perturbations: list[Perturbation], volume: Volume) -> None:
     for row, perturbation in zip(axes, perturbations, strict=True):
         for ax in row:
             ax.set_axis_off()
-        places: dict[str, int] = {}
+        place = volume.image.shape[2] // 2
         shown = [("clean" if row is axes[0] else "", volume.image, volume.label)]
         for point in severities(perturbation):
             try:
@@ -121,9 +121,9 @@ def draw(title: str, perturbations: list[Perturbation], volume: Volume) -> None:
             after = done.images[0, 0].numpy()
             shown.append((f"{perturbation.name}\n{text}", after, done.labels[0].numpy()))
             if after.shape == volume.image.shape and not perturbation.moves_labels:  # the slice that changed most
-                places[shown[-1][0]] = int(((after - volume.image) ** 2).sum(axis=(0, 1)).argmax())
+                place = int(((after - volume.image) ** 2).sum(axis=(0, 1)).argmax())
         for ax, (words, values, labels) in zip(row, shown, strict=False):
-            middle = places.get(words, values.shape[2] // 2)
+            middle = place if values.shape == volume.image.shape else values.shape[2] // 2
             ax.imshow(values[:, :, middle].T, cmap="gray", vmin=low, vmax=high, origin="lower")
             for value, colour in ((1, "#e69f00"), (2, "#56b4e9")):
                 if perturbation.moves_labels and (labels[:, :, middle] == value).any():
