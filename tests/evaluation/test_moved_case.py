@@ -236,3 +236,23 @@ def test_a_requirement_of_movement_is_decided_and_says_what_was_compared(evaluat
     found = verify(requirement, evaluation(model), decision=DecisionSettings(), budget=PROFILES["smoke"], seed=0)
     assert found.verdict == verdict
     assert any("6 cases are compared" in warning and "stays in view" in warning for warning in found.warnings)
+
+
+def test_a_structure_that_the_way_back_loses_has_no_ceiling(tmp_path: Path) -> None:
+    """Eight voxels become one, which interpolation back spreads too thin: a ceiling of 0 would excuse any model."""
+    label = np.zeros((12, 12, 12), np.uint8)
+    label[4:6, 4:6, 4:6] = 1
+    for folder, values in (("images", label.astype(np.float32)), ("labels", label)):
+        (tmp_path / folder).mkdir()
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / folder / "a.nii.gz")
+    (tmp_path / "networks.py").write_text(NETWORKS, encoding="utf-8")
+    data = DataSettings(
+        images="images/*.nii.gz", labels="labels/{name}.nii.gz", patient="{name}", intensity=Window(window=(0, 1))
+    )
+    segmenter = open_segmenter(["networks:perfect"], ModelSettings(classes={"disc": 1}), root=tmp_path, device="cpu")
+    evaluation = Evaluation(segmenter, open_dataset(data, root=tmp_path, classes={"disc": 1}, channels=1))
+
+    milder, (row,) = evaluation.measure([p.resampling(factor=1.2)]), evaluation.measure([p.resampling(factor=2)])
+    assert CEILING + "dsc" in milder[0].scores
+    assert (row.reference_voxels, row.failure) == (1, None)
+    assert not [key for key in row.scores if key.startswith(CEILING)]

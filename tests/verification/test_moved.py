@@ -25,7 +25,8 @@ def value(measured):
         turned = [measured("a", "a", TURNED, "organ", after, **others)]
         cohort = Cohort(clean, measure, "below")
         found = cohort.at(turned, "organ")
-        return found.values[0], cohort.moving(turned, "organ"), found.cases[0]
+        explained, partly = cohort.moving(turned, "organ")
+        return found.values[0], (explained.mean(), partly), found.cases[0]
 
     return make
 
@@ -46,8 +47,9 @@ def test_a_drop_is_what_moving_alone_does_not_explain(value, after, ceiling, exp
     assert explained == pytest.approx(0.9 - after - expected)
     assert partly == 0
     assert (case.clean, case.perturbed) == (0.9, after)
-    relative, _, _ = value(Measure("dsc", "relative drop"), {"dsc": 0.9}, scores)
+    relative, (explained, _), _ = value(Measure("dsc", "relative drop"), {"dsc": 0.9}, scores)
     assert relative == pytest.approx(expected / 0.9)
+    assert explained == pytest.approx((0.9 - after - expected) / 0.9)
 
 
 def test_an_increase_likewise_and_what_is_asked_absolutely_not_at_all(value):
@@ -61,6 +63,12 @@ def test_an_increase_likewise_and_what_is_asked_absolutely_not_at_all(value):
 def test_a_failure_is_explained_by_nothing(value):
     scores = {"dsc": 0.0, CEILING + "dsc": 0.9}
     assert value(Measure("dsc", "drop"), {"dsc": 0.9}, scores, failure="missed")[0] == pytest.approx(0.9)
+
+
+def test_a_prediction_of_which_nothing_is_right_is_explained_by_nothing(value):
+    """Something was found, so it is no failure; but it lies elsewhere, and a low ceiling would excuse it."""
+    scores = {"dsc": 0.0, CEILING + "dsc": 0.3}
+    assert value(Measure("dsc", "drop"), {"dsc": 0.9}, scores)[0] == pytest.approx(0.9)
 
 
 def test_the_clean_score_is_that_of_the_part_still_seen(value):
@@ -120,3 +128,50 @@ def test_a_verdict_says_how_much_was_subtracted_even_where_it_passed(fake):
     said = " ".join(found.search["caveats"])
     assert "0.02 of the mean drop at the worst point was subtracted" in said
     assert "20 cases are compared, clean and perturbed, in the part of the image that stays in view alone" in said
+
+
+@pytest.fixture
+def turning(fake):
+    """turning(model, limit): what is said of a drop under rotation."""
+
+    def run(model, limit, **others):
+        requirement = Requirement(
+            id="R",
+            measure=Measure("dsc", "drop"),
+            comparison="below",
+            limit=limit,
+            domains=(Domain("rotation", (Range("angle", -10, 10),)),),
+            **others,
+        )
+        return verify(requirement, fake(model, n=60), decision=DecisionSettings(), budget=PROFILES["smoke"], seed=0)
+
+    return run
+
+
+@pytest.mark.parametrize(("lost", "verdict"), [(0.04, "passed"), (0.3, "not_evaluable")])
+@pytest.mark.parametrize("others", [{}, {"patients": 0.9}])
+def test_nothing_passes_by_a_subtraction_that_is_larger_than_the_limit(turning, lost, verdict, others):
+    """A model that loses 0.3 of DSC does not meet 0.05 because small structures have a low ceiling."""
+
+    def model(values, patient, _):
+        dsc = 0.9 + 0.001 * patient
+        return {"dsc": dsc} if not values else {"dsc": dsc - lost, CEILING + "dsc": 0.6}
+
+    found = turning(model, 0.05, **others)
+    assert found.verdict == verdict
+    if verdict != "passed":
+        assert "0.3 on average was subtracted for interpolation, more than the limit" in found.reason
+
+
+def test_the_largest_subtraction_is_said_even_where_it_leaves_the_smaller_drop(turning):
+    def model(values, patient, _):
+        dsc = 0.9 + 0.001 * patient
+        if not values:
+            return {"dsc": dsc}
+        severe = abs(values["angle"]) == 10
+        return {"dsc": dsc - (0.08 if severe else 0.02), CEILING + "dsc": 0.9 if severe else 1.0}
+
+    found = turning(model, 0.1)
+    assert found.verdict == "passed"
+    assert "angle=10" not in found.worst["text"]
+    assert "0.08 of the mean drop of organ was subtracted at rotation(angle=" in " ".join(found.search["caveats"])

@@ -73,7 +73,7 @@ class MovedCase:
                 values |= _under(IN_VIEW, found) | ({IN_VIEW_FAILURE: 1.0} if found.failure else {})
             if structure in self._back:
                 back = self._where_seen(self._back[structure])
-                values |= _under(CEILING, score(back, reference, tolerances=tolerances, metrics=compared))
+                values |= _ceiling(score(back, reference, tolerances=tolerances, metrics=compared))
         if clean is None or self.clean is None or "agreement" not in metrics:
             return values
         if structure not in self._given and clean.any() and not self.clean[index].any():
@@ -85,7 +85,7 @@ class MovedCase:
                 clean_prediction=self._where_seen(clean),
                 metrics=["agreement"],
             )
-            values |= _under(CEILING, found)
+            values |= _ceiling(found)
         return values
 
     @cached_property
@@ -99,6 +99,11 @@ class MovedCase:
 
 def _nothing() -> dict[str, np.ndarray]:
     return {}
+
+
+def _ceiling(found: Scores) -> dict[str, float]:
+    """What moving there and back costs; nothing where a structure is lost on the way, which would excuse any model."""
+    return {} if found.failure else _under(CEILING, found)
 
 
 def _under(prefix: str, scores: Scores) -> dict[str, float]:

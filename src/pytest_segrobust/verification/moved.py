@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, METRICS, OUT_OF_VIEW, score_key
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_segrobust.evidence.records import Measurement
-    from pytest_segrobust.requirements.requirement import Measure
+    from pytest_segrobust.requirements.requirement import Measure, Requirement
 
 
 def as_seen(clean: Measurement, perturbed: Measurement) -> Measurement:
@@ -29,14 +31,28 @@ def explained(change: float, measure: Measure, perturbed: Measurement) -> float:
     """How much of a drop or increase, in the metric's unit, interpolating labels explains by itself.
 
     That is what the reference loses against itself when it is moved and moved back, and never more than the change: it
-    makes no gain of a loss. A failure is not explained, and a metric with a sign loses nothing.
+    makes no gain of a loss. A failure is not explained, nor is a prediction of which nothing is right, and a metric with
+    a sign loses nothing.
     """
     metric = METRICS[measure.metric]
-    ceiling = perturbed.scores.get(CEILING + score_key(metric.key, measure.tolerance))
+    key = score_key(metric.key, measure.tolerance)
+    ceiling = perturbed.scores.get(CEILING + key)
     if ceiling is None or perturbed.failure is not None or metric.better == "zero":
+        return 0.0
+    if metric.better == "higher" and perturbed.scores.get(key, 0.0) <= 0:
         return 0.0
     lost = metric.best - ceiling if metric.better == "higher" else ceiling - metric.best
     return min(max(lost, 0.0), max(change, 0.0))
+
+
+def outweighs_limit(explained: np.ndarray, requirement: Requirement) -> bool:
+    """Whether interpolation explains more per patient (of the claimed share of them) than the limit allows.
+
+    Then whoever meets the limit does so by what was subtracted, which is an upper bound of what moving costs, not its size.
+    """
+    share = requirement.patients
+    amount = float(explained.mean() if share is None else np.quantile(explained, share))
+    return amount > requirement.limit + 1e-9
 
 
 def refuse_out_of_view(measurements: Iterable[Measurement]) -> None:

@@ -141,15 +141,20 @@ class Cohort:
         )
         return PatientValues(tuple(reduced), values, tuple(results))
 
-    def moving(self, measurements: Sequence[Measurement], structure: str) -> tuple[float, int]:
-        """How much of the mean change moving alone explains, and how many cases are compared in part of the image."""
+    def moving(self, measurements: Sequence[Measurement], structure: str) -> tuple[np.ndarray, int]:
+        """How much of each patient's value moving alone explains, and how many cases are compared in part of the image."""
         if self.measure.metric == GROSS_FAILURE_RATE:
-            return 0.0, 0
+            return np.zeros(1), 0
         rows = self._rows(measurements)
-        pairs = [(c, m) for c, here in self._present(structure).items() for s in here for m in rows[c, s]]
-        explained = [self._change(c, m.structure, m)[1] for c, m in pairs]
-        partly = {c for c, m in pairs if as_seen(self.clean[c, m.structure], m) is not self.clean[c, m.structure]}
-        return math.fsum(explained) / max(len(explained), 1), len(partly)
+        explained: dict[str, list[float]] = {}
+        partly = set()
+        for case, here in self._present(structure).items():
+            found = [m for s in here for m in rows[case, s]]
+            each = [self._change(case, m.structure, m)[1] * self._unit(case, m) for m in found]
+            explained.setdefault(self.patient_of[case], []).append(math.fsum(each) / len(each))
+            if any(as_seen(self.clean[case, m.structure], m) is not self.clean[case, m.structure] for m in found):
+                partly.add(case)
+        return np.array([math.fsum(cases) / len(cases) for cases in explained.values()]), len(partly)
 
     def _present(self, structure: str) -> dict[str, list[str]]:
         """The counted cases, each with the structures that are reduced to its value."""
@@ -208,6 +213,13 @@ class Cohort:
             return change, 0.0
         change = -change if self.measure.form == "increase" else change
         return change, explained(change, self.measure, perturbed)
+
+    def _unit(self, case: str, perturbed: Measurement) -> float:
+        """What a change in the metric's unit is multiplied by to be the measure: a relative drop is a share of the clean score."""
+        if self.measure.form != "relative drop":
+            return 1.0
+        clean = as_seen(self.clean[case, perturbed.structure], perturbed)
+        return 0.0 if self._useless(clean) else 1 / self._score(clean)
 
     def _useless(self, clean: Measurement) -> bool:
         """Whether the clean prediction had failed, or scored so low that nothing was left to lose."""

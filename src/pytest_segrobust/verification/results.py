@@ -19,6 +19,7 @@ from pytest_segrobust.evidence.records import (
 
 from .decision import SEVERITY, Cell, Criterion, worst
 from .failures import count_gross_failures
+from .moved import outweighs_limit
 from .patients import MEAN, Cohort
 from .statistics import at_most, zero_failure_bound
 from .words import measured, unit, verdict_reason
@@ -68,6 +69,9 @@ def result(findings: Findings) -> RequirementResult:
         verdict, reason = "inconclusive", f"{findings.unexhausted}; of what was measured: {reason}"
     if findings.unperturbed and verdict == "passed":
         verdict, reason = "not_evaluable", f"{findings.unperturbed}; of what was measured: {reason}"
+    unresolved = _unresolved(findings) if verdict == "passed" else ""
+    if unresolved:
+        verdict, reason = "not_evaluable", f"{unresolved}; of what was measured: {reason}"
     part = findings.plausible
     hidden = not requirement.gates and part is not None and part.verdict == "failed"
     if hidden and part is not None:
@@ -240,19 +244,39 @@ def _caveats(findings: Findings, decisive: Cell, failures: GrossFailures) -> lis
 
 
 def _moved(findings: Findings, decisive: Cell) -> list[str]:
-    """What a comparison with an image that moved leaves out of the numbers."""
-    explained, partly = findings.cohort.moving(findings.measurements[decisive.point], decisive.structure)
+    """What a comparison with an image that moved leaves out of the numbers, where it leaves out most."""
+    here, partly = findings.cohort.moving(findings.measurements[decisive.point], decisive.structure)
     words = []
-    if explained > 0:
+    if here.mean() > 0:
         words.append(
-            f"{explained:.3g} of the mean {_form(findings)} at the worst point was subtracted: interpolating the reference "
+            f"{here.mean():.3g} of the mean {_form(findings)} at the worst point was subtracted: interpolating the reference "
             "there and back costs as much, whatever the model"
         )
+    most, cell = max(((float(each.mean()), cell) for each, cell in _explained(findings)), key=lambda found: found[0])
+    if most > here.mean() + 1e-9:
+        words.append(f"{most:.3g} of the mean {_form(findings)} of {cell.structure} was subtracted at {cell.point}")
     if partly:
         words.append(
             f"{partly} cases are compared, clean and perturbed, in the part of the image that stays in view alone"
         )
     return words
+
+
+def _explained(findings: Findings) -> list[tuple[np.ndarray, Cell]]:
+    """For each cell how much of every patient's value moving alone explains."""
+    return [(findings.cohort.moving(findings.measurements[c.point], c.structure)[0], c) for c in findings.cells]
+
+
+def _unresolved(findings: Findings) -> str:
+    """Why a pass is none: at some point more was subtracted than the limit allows; "" where it is one."""
+    for explained, cell in _explained(findings):
+        if outweighs_limit(explained, findings.requirement):
+            return (
+                f"of the {_form(findings)} of {cell.structure} at {cell.point}, {explained.mean():.3g} on average was "
+                "subtracted for interpolation, more than the limit: structures this small cannot show it; state a milder "
+                "range, or an absolute requirement such as 'DSC under ... is at least ...'"
+            )
+    return ""
 
 
 def _blindness(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
