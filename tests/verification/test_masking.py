@@ -71,9 +71,9 @@ def test_the_norm_is_the_same_and_what_comes_before_the_attack_stays(measured):
     point = Point.of("gamma", gamma=1.3) | Point.of("pgd", l2=0.01)
     masking_checks(point, measuring(measured, {}, asked), structures=(), surrogate=False)
     assert asked == [
-        "gamma(gamma=1.3) | pgd(l2=0.01)",
         "gamma(gamma=1.3) | pgd(l2=0)",
         "gamma(gamma=1.3)",
+        "gamma(gamma=1.3) | pgd(l2=0.01)",
         "gamma(gamma=1.3) | fgsm(l2=0.01)",
         "gamma(gamma=1.3) | random perturbation(l2=0.01)",
         "gamma(gamma=1.3) | square attack(l2=0.01)",
@@ -89,7 +89,37 @@ def test_a_targeted_attack_is_judged_by_its_source_and_target(measured):
     }
     measure = measuring(measured, harmed, asked, structures=("a", "b", "c"))
     assert all(check.held for check in masking_checks(TARGETED, measure, structures=("c",), surrogate=True))
-    assert asked[3:] == ["targeted fgsm(snr=20, source=a, target=b)", "random perturbation(snr=20)"]
+    assert set(asked) == {
+        "targeted pgd(snr=20, source=a, target=b)",
+        "targeted pgd(snr=inf, source=a, target=b)",
+        "clean",
+        "targeted fgsm(snr=20, source=a, target=b)",
+        "random perturbation(snr=20)",
+        "pgd(snr=20)",
+        "square attack(snr=20)",
+        "transfer attack(snr=20)",
+    }
+
+
+@pytest.mark.parametrize("stronger", ["square attack", "transfer attack"])
+def test_gradients_that_are_masked_for_a_target_are_told_by_attacks_without_one(measured, stronger):
+    """A targeted attack is weaker than a free one by its task, so that pgd without a target stands for it."""
+    scores = {"targeted pgd": 0.85, "targeted fgsm": 0.85, "pgd": 0.8, "square attack": 0.8, "transfer attack": 0.8}
+    held = masking_checks(TARGETED, measuring(measured, scores), structures=(), surrogate=True)
+    assert all(check.held for check in held)
+    checks = masking_checks(TARGETED, measuring(measured, scores | {stronger: 0.5}), structures=(), surrogate=True)
+    assert [(check.name, check.attack, check.other) for check in checks if not check.held] == [
+        (f"a {stronger}, both without a target", pytest.approx(0.8), pytest.approx(0.5))
+    ]
+
+
+def test_each_of_several_attacks_is_checked(measured):
+    """Noise of an attack's norm comes first and has little to prove; pgd after it is masked all the same."""
+    point = Point.of("random perturbation", epsilon=0.01) | PGD
+    scores = {"pgd": 0.85, "fgsm": 0.85, "square attack": 0.4, "random perturbation": 0.88}
+    checks = masking_checks(point, measuring(measured, scores), structures=(), surrogate=False)
+    assert [check.name for check in checks if not check.held] == ["a square attack, in place of pgd"]
+    assert len({check.name for check in checks}) == len(checks)
 
 
 def test_without_labels_agreement_tells(measured):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.01  # of mean DSC: what random starts and a few patients may differ by
 RANDOM, BLACK_BOX, TRANSFER = "random perturbation", "square attack", "transfer attack"
-TARGETED = "targeted "
+TARGETED, FREE = "targeted ", "pgd"
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,25 @@ def attacks(point: Point) -> bool:
 
 
 def masking_checks(point: Point, measure: Measure, *, structures: Sequence[str], surrogate: bool) -> list[Check]:
-    """Compare the attack of `point` with all that must not beat it; `measure` measures points on the same patients.
+    """Compare each attack of `point` with all that must not beat it; `measure` measures points on the same patients.
 
     The score is the mean over patients and structures (for a targeted attack its source and target) of DSC, or of the
     agreement with the clean prediction where cases have no label (whether they failed, where it is not scored).
     """
-    place = next(place for place, step in enumerate(point.steps) if _is_attack(step))
-    step = point.steps[place]
-    named = [str(value) for name, value in step.parameters if name in ("source", "target")]
-    others = list(_others(step, surrogate=surrogate))
-    still = _with(point, place, _still(step))
-    without = Point((*point.steps[:place], *point.steps[place + 1 :]))
-    points = [point, still, without, *(_with(point, place, other) for _, other in others)]
-    rows = measure(list(dict.fromkeys(points)))
-    scores = {str(each): _score([m for m in rows if m.point == str(each)], named or structures) for each in points}
-    found = scores[str(point)]
-    checks = [
-        Check("the same attack at radius 0", scores[str(still)] == scores[str(without)], found, scores[str(still)])
-    ]
-    for (name, _), each in zip(others, points[3:], strict=True):
-        other = scores[str(each)]
-        checks.append(Check(name, bool(found <= other + TOLERANCE), found, other))
+    places = [place for place, step in enumerate(point.steps) if _is_attack(step)]
+    pairs = {place: list(_pairs(point, place, surrogate=surrogate)) for place in places}
+    points = dict.fromkeys(each for place in places for _, *pair in pairs[place] for each in pair)
+    rows = measure(list(points))
+    checks = []
+    for place in places:
+        named = [str(value) for name, value in point.steps[place].parameters if name in ("source", "target")]
+        scores = {str(p): _score([m for m in rows if m.point == str(p)], named or structures) for p in points}
+        still, without = (scores[str(each)] for each in pairs[place][0][1:])
+        of_which = f", in place of {point.steps[place].name}" if len(places) > 1 else ""
+        checks.append(Check(f"the same attack at radius 0{of_which}", still == without, scores[str(point)], still))
+        for name, attack, other in pairs[place][1:]:
+            found, harm = scores[str(attack)], scores[str(other)]
+            checks.append(Check(name + of_which, bool(found <= harm + TOLERANCE), found, harm))
     return checks
 
 
@@ -96,20 +94,25 @@ def _is_attack(step: Step) -> bool:
     return catalogue()[step.name].attack
 
 
-def _others(step: Step, *, surrogate: bool) -> Iterator[tuple[str, Step]]:
-    """What must not do more harm than this attack, each at the same norm."""
+def _pairs(point: Point, place: int, *, surrogate: bool) -> Iterator[tuple[str, Point, Point]]:
+    """An attack and what must not do more harm than it, at the same norm; first the attack at radius 0 and none at all."""
+    step = point.steps[place]
+    yield "radius 0", _with(point, place, _still(step)), Point((*point.steps[:place], *point.steps[place + 1 :]))
     targeted = step.name.startswith(TARGETED)
     single = f"{TARGETED}fgsm" if targeted else "fgsm"
     if step.name not in (single, RANDOM, BLACK_BOX, TRANSFER):
-        yield single, replace(step, name=single)
+        yield single, point, _with(point, place, replace(step, name=single))
     if step.name != RANDOM:
-        yield f"a {RANDOM}", _untargeted(step, RANDOM)
+        yield f"a {RANDOM}", point, _with(point, place, _untargeted(step, RANDOM))
+    against, words = point, ""
     if targeted:
-        return  # a black box that may choose its error freely is no weaker than one told which to make
+        # A black box that may choose its error freely is stronger than an attack told which to make. But gradients that
+        # are masked for one target are masked for all: let the gradient attack choose freely, too.
+        against, words = _with(point, place, _untargeted(step, FREE)), ", both without a target"
     if step.name not in (BLACK_BOX, RANDOM):
-        yield f"a {BLACK_BOX}", _untargeted(step, BLACK_BOX)
+        yield f"a {BLACK_BOX}{words}", against, _with(point, place, _untargeted(step, BLACK_BOX))
     if surrogate and step.name not in (TRANSFER, RANDOM):
-        yield f"a {TRANSFER}", _untargeted(step, TRANSFER)
+        yield f"a {TRANSFER}{words}", against, _with(point, place, _untargeted(step, TRANSFER))
 
 
 def _untargeted(step: Step, name: str) -> Step:
