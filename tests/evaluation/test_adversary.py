@@ -103,7 +103,6 @@ def test_an_attack_harms_more_than_noise_of_its_norm_and_leaves_clean_scores(att
     clean, pgd, random = (mean(evaluation.measure([point])) for point in (CLEAN, PGD, RANDOM))
     assert pgd < random - 0.06
     assert random > clean - 0.06
-    assert not evaluation.attack_notes
     rows = evaluation.measure([PGD])
     assert all(row.strength["changed"] > 0.99 for row in rows)
 
@@ -138,14 +137,31 @@ def test_without_labels_the_clean_prediction_is_what_an_attack_destroys(attacked
 
 
 def test_a_model_of_label_maps_is_attacked_in_the_dark_and_that_is_said(attacked):
-    evaluation = attacked("labels", settings={"outputs": "labels"})
-    assert not evaluation.attack_notes
+    evaluation = attacked("labels", settings={"outputs": "labels"}, steps=20)
     pgd = mean(evaluation.measure([PGD]))
     assert pgd < mean(evaluation.measure([CLEAN])) - 0.02
     assert pgd == pytest.approx(mean(evaluation.measure([Point.of("square attack", epsilon=0.3)])), abs=0.05)
-    (note,) = evaluation.attack_notes
+    fewer, note = evaluation.attack_notes
+    assert fewer == "[attack] allows 40 queries instead of 200, with which attacks find less"
     assert "gives no gradients" in note
     assert "40 queries" in note
+
+
+def test_what_must_be_known_of_attacks_is_said_by_a_process_that_made_none(attacked):
+    """Another worker, or an earlier run, may have measured everything."""
+    measured = attacked("labels", settings={"outputs": "labels"}, stored=True)
+    measured.measure([PGD])
+    resumed = attacked("labels", settings={"outputs": "labels"})
+    assert resumed.attack_notes == measured.attack_notes
+    assert any("gives no gradients" in note for note in resumed.attack_notes)
+
+
+def test_only_weaker_means_than_the_usual_are_told(attacked):
+    assert attacked(steps=20, queries=200).attack_notes == []
+    assert attacked(steps=40, queries=400).attack_notes == []
+    assert attacked(steps=1, queries=200).attack_notes == [
+        "[attack] allows 1 steps instead of 20, with which attacks find less"
+    ]
 
 
 def test_a_stochastic_network_is_attacked_in_expectation_and_that_is_said(attacked):

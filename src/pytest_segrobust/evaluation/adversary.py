@@ -9,12 +9,12 @@ import torch
 
 from ..models.attackable import DRAWS
 from ..perturbations.attacked import Attacked, Effort
+from ..requirements.settings import AttackSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..models.segmenter import Segmenter
-    from ..requirements.settings import AttackSettings
 
 
 def what_decides(segmenter: Segmenter) -> dict[str, Any]:
@@ -34,12 +34,22 @@ class Adversary:
         self.settings = settings
         self.seed = seed
 
-    def notes(self) -> list[str]:
-        """What a reader must know of the attacks that were made; the model is tried when one is made first."""
-        nature = self.segmenter.nature
-        if nature is None:
-            return []
+    def notes(self, image: torch.Tensor, spacing: tuple[float, ...]) -> list[str]:
+        """What a reader must know of attacks on this model; it is tried on an image where no attack has been made yet.
+
+        That is so where another process, or an earlier run, has measured all that is asked for.
+        """
+        self.segmenter.attackable(image, spacing)
+        nature, usual = self.segmenter.nature, AttackSettings()
+        assert nature is not None  # `attackable` saw to it
         notes = []
+        less = [
+            f"{getattr(self.settings, name)} {name} instead of {getattr(usual, name)}"
+            for name in ("steps", "queries")
+            if getattr(self.settings, name) < getattr(usual, name)
+        ]
+        if less:
+            notes.append(f"[attack] allows {' and '.join(less)}, with which attacks find less")
         if not nature.differentiable:
             notes.append(
                 "the model gives no gradients: instead of gradient attacks, black-box searches of "

@@ -98,8 +98,9 @@ class Evaluation:
 
     @property
     def attack_notes(self) -> list[str]:
-        """What a reader must know of the attacks that were made."""
-        return self.adversary.notes()
+        """What a reader must know of the attacks that were made, in this process or in another."""
+        sample = self.dataset.read(self._tiling.tiles[0][0])
+        return self.adversary.notes(torch.from_numpy(sample.image), sample.spacing)
 
     def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
         """All structures of all cases (or the screening patients' alone) at every point.
