@@ -144,3 +144,48 @@ def test_drawn_examples_are_the_same_in_every_run(python) -> None:
 
     assert verdicts[0] == verdicts[1]
     assert not (python.path / ".hypothesis" / "examples").exists()
+
+
+MOVED_AND_ATTACKED = """
+import pytest
+from pytest_segrobust import perturbations as p
+
+@pytest.mark.requirement("FREE")
+def test_attack(segrobust):
+    assert segrobust.drop("dsc", p.pgd(epsilon=0.2)) < 0.5
+
+@pytest.mark.requirement("AIMED")
+def test_targeted_attack(segrobust):
+    aimed = p.targeted_pgd(epsilon=0.2, source="disc", target="background")
+    assert segrobust.drop("dsc", aimed, structure="disc") < 0.5
+"""
+ROUNDED = """
+
+class Rounded(Discs):
+    '''Hides its gradients: a step has none.'''
+
+    def forward(self, x):
+        x = torch.nn.functional.avg_pool2d(x, 5, 1, 2)
+        x = torch.round(x * 50) / 50
+        return 20 * torch.cat([0.5 - x, x - 0.5], 1)
+
+
+def rounded():
+    return Rounded()
+"""
+
+
+@pytest.mark.parametrize(("model", "verdict"), [("discs", "passed"), ("rounded", "invalid")])
+def test_attacks_in_python_are_checked_as_those_in_sentences(project, model: str, verdict: str) -> None:
+    networks = project.path / "networks.py"
+    networks.write_text(networks.read_text(encoding="utf-8") + ROUNDED, encoding="utf-8")
+    project.pytester.makepyfile(test_python=MOVED_AND_ATTACKED)
+    project.spec("\n[attack]\nsteps = 10\n")
+
+    project.run("test_python.py", f"--segrobust-spec={project.path / 'segrobust.toml'}", model=f"networks:{model}")
+
+    assert project.verdicts == {"FREE": verdict, "AIMED": verdict}
+    if verdict == "invalid":
+        assert "gradients masked? mean score" in project.result("FREE")["reason"]
+    else:
+        assert "[attack] allows 10 steps instead of 20" in project.result("FREE")["warnings"][0]

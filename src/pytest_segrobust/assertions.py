@@ -13,6 +13,7 @@ from .perturbations.point import CLEAN, Point
 from .requirements import claim
 from .requirements import measure as measures
 from .requirements.requirement import Domain, Form, Measure, Range, Requirement
+from .verification.masking import attacks, masking_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .progress import Progress
     from .python_requirements import Comparison as Compared
     from .run import Run
+    from .verification.masking import Check
 
 
 class Segrobust:
@@ -149,6 +151,8 @@ class Segrobust:
         clean = evaluation.measure([CLEAN])
         realisations = self.run.budget.realisations
         perturbed = clean if point == CLEAN else evaluation.measure([point], realisations=realisations)
+        attacked = attacks(point)
+        checks = self._attack_checks(evaluation, point, structure) if attacked else []
         self.run.write_cost(evaluation.segmenter)
         return Estimate(
             measure=measure,
@@ -162,4 +166,15 @@ class Segrobust:
             confidence=self.run.spec.decision.confidence,
             seed=self.run.settings.seed,
             comparisons=self._comparisons,
+            notes=tuple(evaluation.attack_notes) if attacked else (),
+            doubts=tuple(check.words() for check in checks if not check.held),
+        )
+
+    def _attack_checks(self, evaluation: Evaluation, point: Point, structure: str | None) -> list[Check]:
+        """The self-checks that an attack in a sentence has, too."""
+        return masking_checks(
+            point,
+            lambda points: evaluation.measure(points, screening=True),
+            structures=() if structure is None else (structure,),
+            surrogate=evaluation.has_surrogate,
         )

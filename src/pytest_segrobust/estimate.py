@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from .errors import DataError, SpecError
+from .errors import DataError, EvidenceError, SpecError
 from .evidence.records import Measurement, RequirementResult
 from .perturbations.severity import is_identity
 from .python_requirements import Comparison as Compared
@@ -14,6 +14,7 @@ from .requirements import measure as measures
 from .requirements.requirement import Comparison, Measure, Requirement
 from .verification.decision import SEVERITY, Cell, Criterion, judged, worst
 from .verification.failures import count_gross_failures
+from .verification.moved import outweighs_limit
 from .verification.patients import Cohort
 from .verification.reach import claims_nothing
 
@@ -44,6 +45,8 @@ class Estimate:
     score_keys: tuple[str, ...] = ()
     patients: float | None = None
     comparisons: list[Compared] | None = None
+    notes: tuple[str, ...] = ()  # what a reader must know of the attacks that were made
+    doubts: tuple[str, ...] = ()  # of an attack that something weaker outdid: then nothing passes
 
     WORDS: ClassVar[dict[Comparison, str]] = {
         "below": "is not below", "at most": "is not at most", "above": "is not above",
@@ -98,6 +101,8 @@ class Estimate:
         claim.check_comparison(self.measure, comparison)
         claim.check_limit(self.measure, comparison, float(limit))
         cell = self._worst_cell(comparison, float(limit))
+        if self.doubts and cell.verdict != "failed":
+            raise EvidenceError(f"gradients masked? {self.doubts[0]}; the attack at {self.point} says nothing")
         if self.comparisons is not None:
             self.comparisons.append(self._compared(comparison, float(limit), cell))
         return cell.verdict == "passed"
@@ -125,7 +130,8 @@ class Estimate:
 
     def _worst_cell(self, comparison: Comparison, limit: float) -> Cell:
         cohort = self._cohort(comparison)
-        criterion = Criterion.of(self._requirement(comparison, limit), seed=self.seed)
+        requirement = self._requirement(comparison, limit)
+        criterion = Criterion.of(requirement, seed=self.seed)
         structures = (self.structure,) if self.structure else cohort.structures
         if reason := claims_nothing(criterion, cohort, structures):
             raise SpecError(reason)
@@ -138,6 +144,9 @@ class Estimate:
                     f"{structure}: {len(values.patients)} patients are too few to say anything "
                     f"([decision] minimum_patients = {self.decision.minimum_patients})"
                 )
+            explained, _ = cohort.moving(self.perturbed, structure)
+            if cell.verdict == "passed" and outweighs_limit(explained, requirement):
+                cell = replace(cell, verdict="not_evaluable")  # it would pass by what was subtracted for interpolation
             cells.append(cell)
         return worst(cells)
 
@@ -159,6 +168,8 @@ class Estimate:
             f"{numbers} ({people}) {asked}",
             f"{cell.verdict.replace('_', ' ')} for {cell.structure} at {self.point}",
         ]
+        if cell.verdict == "not_evaluable":
+            lines[1] += ": more was subtracted for interpolating labels than the limit allows"
         return [*lines, cell.interval.warning] if cell.interval.warning else lines
 
     def _compared(self, comparison: Comparison, limit: float, cell: Cell) -> Compared:
@@ -192,7 +203,8 @@ class Estimate:
             cases=list(cell.values.cases),
             context=self.context,
             score_keys=list(self.score_keys),
-            warnings=[cell.interval.warning] if cell.interval.warning else [],
+            search={"caveats": list(self.notes)} if self.notes else {},
+            warnings=[*self.notes, *([cell.interval.warning] if cell.interval.warning else [])],
             reason="; ".join(self._words(comparison, limit, cell)[:2]) if cell.verdict != "passed" else "",
         )
         changes = self.measure.form != "value" or self.measure.metric == "agreement"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.estimate import Estimate
 from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, OUT_OF_VIEW
 from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
@@ -175,3 +176,22 @@ def test_the_largest_subtraction_is_said_even_where_it_leaves_the_smaller_drop(t
     assert found.verdict == "passed"
     assert "angle=10" not in found.worst["text"]
     assert "0.08 of the mean drop of organ was subtracted at rotation(angle=" in " ".join(found.search["caveats"])
+
+
+@pytest.mark.parametrize(("lost", "holds"), [(0.04, True), (0.3, False)])
+def test_an_estimate_holds_by_no_subtraction_that_is_larger_than_the_limit_either(measured, lost, holds):
+    def rows(point, dsc, **scores):
+        return tuple(measured(f"c{i}", f"p{i}", point, "organ", {"dsc": dsc + 0.001 * i, **scores}) for i in range(60))
+
+    drop = Estimate(
+        measure=Measure("dsc", "drop"),
+        point=TURNED,
+        structure=None,
+        clean=rows(CLEAN, 0.9),
+        perturbed=rows(TURNED, 0.9 - lost, **{CEILING + "dsc": 0.6}),
+        decision=DecisionSettings(),
+        confidence=0.95,
+        seed=0,
+    )
+    assert (drop < 0.05) is holds
+    assert ("more was subtracted" in drop.explain_comparison("<", 0.05)[1]) is not holds
