@@ -1,6 +1,6 @@
 """Write the table of results of a report into a README, between two comments. Evaluates nothing.
 
-Usage: python results.py segrobust-report/report.json README.md
+Usage: python results.py segrobust-report/report.json README.md [results|attacks]
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.report import result_of
 from pytest_segrobust.evidence.verdicts import WORDS
 
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 HEADINGS = ("id", "requirement", "estimate", "bounds", "limit", "verdict", "breaking point")
 
 
@@ -53,13 +52,14 @@ def identification(report: dict[str, Any]) -> str:
     )
 
 
-def replaced(text: str, new: str) -> str:
-    """The text with what stands between the two comments replaced."""
-    before, found, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+def replaced(text: str, new: str, block: str = "results") -> str:
+    """The text with what stands between the two comments of a block replaced."""
+    begin, end = f"<!-- {block} -->", f"<!-- /{block} -->"
+    before, found, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
     if not (found and ended):
-        raise ValueError(f"no place for results: the file needs {BEGIN} and, after it, {END}")
-    return f"{before}{BEGIN}\n\n{new}\n\n{END}{after}"
+        raise ValueError(f"no place for results: the file needs {begin} and, after it, {end}")
+    return f"{before}{begin}\n\n{new}\n\n{end}{after}"
 
 
 def main() -> None:
@@ -67,10 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("report", type=Path)
     parser.add_argument("readme", type=Path)
+    parser.add_argument("block", nargs="?", default="results", help="which pair of comments in it")
     arguments = parser.parse_args()
     try:
         report = json.loads(arguments.report.read_text(encoding="utf-8"))
-        text = replaced(arguments.readme.read_text(encoding="utf-8"), table(report))
+        text = replaced(arguments.readme.read_text(encoding="utf-8"), table(report), arguments.block)
     except (OSError, ValueError) as problem:
         sys.exit(f"results.py: {problem}")
     arguments.readme.write_text(text, encoding="utf-8")

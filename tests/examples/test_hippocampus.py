@@ -189,7 +189,7 @@ def test_the_spec_loads_and_covers_what_the_readme_says():
 
     requirements = spec.load(FOLDER / "segrobust.toml").requirements
     perturbations = {domain.perturbation for requirement in requirements for domain in requirement.domains}
-    assert len(requirements) == 13
+    assert len(requirements) == 18
     assert {
         "gaussian noise",
         "rician noise",
@@ -198,7 +198,14 @@ def test_the_spec_loads_and_covers_what_the_readme_says():
         "brightness",
         "contrast",
         "flip",
+        "bias field",
+        "motion",
+        "ghosting",
+        "rotation",
+        "poisson noise",
     } <= perturbations
+    attacks = spec.load(FOLDER / "attacks.segrobust.toml").requirements
+    assert {domain.perturbation for requirement in attacks for domain in requirement.domains} == {"pgd", "targeted pgd"}
     assert all(requirement.rationale for requirement in requirements)
 
 
