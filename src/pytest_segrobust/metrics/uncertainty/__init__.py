@@ -9,6 +9,7 @@ separation   does uncertainty find the wrong voxels; patches: PAvPU
 removal      DSC after uncertain voxels are removed, and what that costs
 calibration  are probabilities frequencies
 trend        does uncertainty rise with severity; warning: before the DSC falls
+ranking      what these share: AUROC, average precision, selective risk; measured: a number or a reason
 catalogue    names, ranges, directions and sources of all measures, free of numpy
 
 Every measure returns a `Measured`: a number, or None and the reason why there is none.

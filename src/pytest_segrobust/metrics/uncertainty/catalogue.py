@@ -13,9 +13,11 @@ Level = Literal["patients", "voxels", "severities"]
 
 @dataclass(frozen=True)
 class UncertaintyMeasure:
-    """One measure: `lowest` and `highest` are its range (None where it has no end), `no_information` what a map scores
-    that knows nothing (None where that depends on the data). `function` is module.function of this package, and `field`
-    what holds the value in its result, where that has several.
+    """One measure: its range, which way is better, and where it is computed.
+
+    `lowest` and `highest` are None where the range has no end, `no_information` is what a map scores that knows nothing
+    (None where that depends on the data). `function` is module.function of this package, `field` what holds the value in
+    its result, where that has several.
     """
 
     key: str
