@@ -13,7 +13,7 @@ import pytest_segrobust
 PACKAGE = Path(pytest_segrobust.__file__).parent
 
 LAYERS = (
-    {"errors"},
+    {"errors", "reference_networks"},
     {"perturbations", "metrics"},
     {"requirements", "evidence"},
     {"datasets", "models"},
