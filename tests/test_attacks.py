@@ -167,7 +167,12 @@ statement = "DSC drop of rim under targeted pgd from rim to core with epsilon <=
     result = attacked.result("TURNED")
     assert result["verdict"] == "failed"
     assert result["worst"]["parameters"][0]["parameters"]["source"] == "rim"
-    assert list(checks(result)) == ["the same attack at radius 0", "targeted fgsm", "a random perturbation"]
+    assert list(checks(result)) == [
+        "the same attack at radius 0",
+        "targeted fgsm",
+        "a random perturbation",
+        "a square attack, both without a target",
+    ]
     assert all(checks(result).values())
 
 

@@ -59,3 +59,20 @@ def test_an_absolute_requirement_for_each_structure_is_enough(perturbations, sen
 def test_a_range_beyond_the_plausible_is_a_warning_not_an_error(perturbations, bounds, told):
     found = cautions([parse(f"DSC under {bounds} is at least 0.8", perturbations)], STRUCTURES, perturbations)
     assert [told in warning for warning in found] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ("rotation with angle <= 15 deg", "angle of rotation below 0 is not claimed"),
+        ("rotation with angle >= -15 deg", "angle of rotation above 0 is not claimed"),
+        ("gamma with gamma <= 1.5", "gamma of gamma below 1 is not claimed"),
+        ("rotation with -15 deg <= angle <= 15 deg", None),
+        ("rotation with angle = 15 deg", None),
+        ("gaussian noise with sigma <= 0.1", None),
+        ("gaussian noise with snr >= 20 dB", None),
+    ],
+)
+def test_a_bound_on_one_side_of_what_goes_both_ways_is_told(bounds, told):
+    found = cautions([parse(f"DSC under {bounds} is at least 0.8")], STRUCTURES)
+    assert [told in warning for warning in found] == ([True] if told else [])

@@ -50,6 +50,11 @@ class Adversary:
         ]
         if less:
             notes.append(f"[attack] allows {' and '.join(less)}, with which attacks find less")
+        if len(self.segmenter.structures) > 1:
+            notes.append(
+                f"attacks seek the least mean Dice of all {len(self.segmenter.structures)} structures (a targeted one, of its "
+                "target); one structure alone may be harmed more"
+            )
         if not nature.differentiable:
             notes.append(
                 "the model gives no gradients: instead of gradient attacks, black-box searches of "

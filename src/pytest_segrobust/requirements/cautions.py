@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_segrobust.perturbations.catalogue import Parameter
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements import tiers
-from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue
+from pytest_segrobust.requirements.quantity import plain
+from pytest_segrobust.requirements.requirement import Range
+from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue, catalogue_or
 from pytest_segrobust.requirements.wording import structure
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ def cautions(
 ) -> tuple[str, ...]:
     """Warnings for the terminal and the report, each one line."""
     known = tuple(requirements)
-    return (*_drops_alone(known, structures), *_stress(known, catalogue))
+    return (*_drops_alone(known, structures), *_one_way(known, catalogue), *_stress(known, catalogue))
 
 
 def _drops_alone(requirements: tuple[Requirement, ...], structures: tuple[str, ...]) -> Iterable[str]:
@@ -52,6 +55,25 @@ def _named(requirement: Requirement, structures: tuple[str, ...]) -> tuple[str, 
 
 def _is_of(requirement: Requirement, name: str) -> bool:
     return not requirement.average and requirement.structure in (None, name)
+
+
+def _one_way(requirements: tuple[Requirement, ...], catalogue: Catalogue | None) -> Iterable[str]:
+    """Ranges that end where nothing changes, of parameters that go both ways: "angle <= 15 deg" says nothing of -15."""
+    perturbations = catalogue_or(catalogue)
+    for requirement in requirements:
+        for domain in requirement.domains:
+            for spread in domain.ranges:
+                parameter = perturbations[domain.perturbation].parameters[spread.parameter]
+                if not isinstance(spread, Range) or not isinstance(parameter, Parameter):
+                    continue
+                both_ways = parameter.lowest < parameter.identity < parameter.highest
+                if both_ways and spread.low != spread.high and parameter.identity in (spread.low, spread.high):
+                    other = "below" if spread.low == parameter.identity else "above"
+                    yield (
+                        f"{requirement.id} ({measures.words(requirement.measure)}): {spread.parameter} of {domain.perturbation} "
+                        f"{other} {plain(parameter.identity)} is not claimed; write both ends if it is meant, "
+                        f"such as '... <= {spread.parameter} <= ...'"
+                    )
 
 
 def _stress(requirements: tuple[Requirement, ...], catalogue: Catalogue | None) -> Iterable[str]:

@@ -25,7 +25,7 @@ SNR = Parameter(
     unit="dB",
     scale="decibel",
     plausible=(15.0, math.inf),
-    source="estimate, no survey: routine structural MR has 20-26 dB, poor MR 15-20 dB",
+    source="estimate from MR practice, whatever the noise, no survey: routine structural MR has 20-26 dB, poor MR 15-20 dB",
     meaning="20 log10(RMS / sigma); RMS of the unit-scale image over the perturbed region, its voxels and channels",
 )
 
