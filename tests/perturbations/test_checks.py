@@ -29,7 +29,12 @@ from pytest_segrobust.perturbations.point import Point
             {"sigma": 1, "snr": 3},
             "gaussian noise needs exactly sigma, or snr, or absolute_sigma; sigma and snr was stated",
         ),
-        ("gaussian noise", None, {}, "gaussian noise needs exactly sigma, or snr, or absolute_sigma; nothing was stated"),
+        (
+            "gaussian noise",
+            None,
+            {},
+            "gaussian noise needs exactly sigma, or snr, or absolute_sigma; nothing was stated",
+        ),
         ("gaussian noise", None, {"sigma": -0.1}, "gaussian noise: sigma=-0.1 is impossible; it lies between 0 and 10"),
         ("gaussian noise", None, {"snr": -30}, "snr=-30 dB is impossible; it lies between -20 and inf dB"),
         ("gaussian blur", None, {"sigma": 51}, "sigma=51 mm is impossible; it lies between 0 and 50 mm"),

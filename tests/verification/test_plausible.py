@@ -48,7 +48,9 @@ def test_a_failure_in_the_plausible_range_gates(fake, dropping, noise):
     assert found.reason.endswith("at gaussian noise(sigma=0.1)")
 
 
-def test_what_is_inconclusive_in_the_plausible_range_gates_a_wider_range_must_not_turn_red_to_green(fake, dropping, noise):
+def test_what_is_inconclusive_in_the_plausible_range_gates_a_wider_range_must_not_turn_red_to_green(
+    fake, dropping, noise
+):
     found = run(
         stress(noise),
         fake(dropping(lambda values, i: 0.05 * (1 + math.sin(5 * i) / 5) if values["sigma"] <= 0.1 else 0.5)),

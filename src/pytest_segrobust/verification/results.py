@@ -75,7 +75,9 @@ def result(findings: Findings) -> RequirementResult:
     part = findings.plausible
     hidden = not requirement.gates and part is not None and part.verdict != "passed"
     if hidden and part is not None:
-        reason += "; it gates, although it is a stress test, since it is not shown to be met within the plausible range: "
+        reason += (
+            "; it gates, although it is a stress test, since it is not shown to be met within the plausible range: "
+        )
         reason += verdict_reason(requirement, criterion, part, part.point)
     failures = _gross_failures(findings)
     caveats = [*findings.warnings, *_caveats(findings, decisive, failures)]
