@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_segrobust.requirements.cautions import cautions
+from pytest_segrobust.requirements.cautions import cautions, not_in_hounsfield_units
 from pytest_segrobust.requirements.sentence import parse
+from pytest_segrobust.requirements.settings import DataSettings, Percentiles, Window
 
 STRUCTURES = ("anterior", "posterior")
 FLIP = "under flip is below 5 %"
@@ -76,3 +77,17 @@ def test_a_range_beyond_the_plausible_is_a_warning_not_an_error(perturbations, b
 def test_a_bound_on_one_side_of_what_goes_both_ways_is_told(bounds, told):
     found = cautions([parse(f"DSC under {bounds} is at least 0.8")], STRUCTURES)
     assert [told in warning for warning in found] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "intensity", "told"),
+    [
+        ("DSC under low dose with dose >= 0.5 is at least 0.8", Percentiles(percentiles=(0.5, 99.5)), True),
+        ("DSC under low dose with dose >= 0.5 is at least 0.8", Window(window=(-1000, 400)), False),
+        ("DSC under motion with rotation <= 2 deg is at least 0.8", Percentiles(percentiles=(0.5, 99.5)), False),
+    ],
+)
+def test_hounsfield_units_are_asked_for_where_nothing_says_that_this_is_ct(sentence, intensity, told):
+    data = DataSettings(images="*.nii.gz", patient="{name}", intensity=intensity)
+    found = not_in_hounsfield_units([parse(sentence)], data)
+    assert ["low dose: takes the images' values as HU" in warning for warning in found] == [True] * told

@@ -9,6 +9,7 @@ from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements import tiers
 from pytest_segrobust.requirements.quantity import plain
 from pytest_segrobust.requirements.requirement import Range
+from pytest_segrobust.requirements.settings import Window
 from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, Catalogue, catalogue_or
 from pytest_segrobust.requirements.wording import structure
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_segrobust.requirements.requirement import Requirement
+    from pytest_segrobust.requirements.settings import DataSettings
 
 # Good values of these are within reach of a mask that is otherwise wrong, such as an empty one or one elsewhere.
 _ONE_SIDED = frozenset(
@@ -29,6 +31,22 @@ def cautions(
     """Warnings for the terminal and the report, each one line."""
     known = tuple(requirements)
     return (*_drops_alone(known, structures), *_one_way(known, catalogue), *_stress(known, catalogue))
+
+
+def not_in_hounsfield_units(requirements: Iterable[Requirement], data: DataSettings) -> tuple[str, ...]:
+    """A warning where CT artefacts, which read the images' values as HU, are asked of images that may be none."""
+    if isinstance(data.intensity, Window):
+        return ()
+    known = catalogue_or(None)
+    asked = {domain.perturbation for requirement in requirements for domain in requirement.domains}
+    named = sorted(name for name in asked if name in known and known[name].modalities == ("CT",))
+    if not named:
+        return ()
+    words = (
+        f"{', '.join(named)}: takes the images' values as HU, but [data] intensity is by percentiles; is this CT? "
+        "Then say so with a window in HU, such as intensity = { window = [-1000, 400] }"
+    )
+    return (words,)
 
 
 def _drops_alone(requirements: tuple[Requirement, ...], structures: tuple[str, ...]) -> Iterable[str]:

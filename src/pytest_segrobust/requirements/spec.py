@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.requirements import long_form, tiers
 from pytest_segrobust.requirements.canonical import canonical, sha256
-from pytest_segrobust.requirements.cautions import cautions
+from pytest_segrobust.requirements.cautions import cautions, not_in_hounsfield_units
 from pytest_segrobust.requirements.levels import each
 from pytest_segrobust.requirements.lines import line_of
 from pytest_segrobust.requirements.measure import needs_reference, words
@@ -97,7 +97,10 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
         requirements=requirements,
         sha256=sha256(text),
         text_sha256=hashlib.sha256(file.content).hexdigest(),
-        warnings=cautions(requirements, tuple(parsed.model.classes), catalogue),
+        warnings=(
+            *not_in_hounsfield_units(requirements, parsed.data),
+            *cautions(requirements, tuple(parsed.model.classes), catalogue),
+        ),
         attack=parsed.attack,
     )
 
