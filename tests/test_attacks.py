@@ -169,8 +169,8 @@ statement = "DSC drop of rim under targeted pgd from rim to core with epsilon <=
     assert result["worst"]["parameters"][0]["parameters"]["source"] == "rim"
     assert list(checks(result)) == [
         "the same attack at radius 0",
-        "targeted fgsm",
-        "a random perturbation",
+        "fgsm, both without a target",
+        "a random perturbation, both without a target",
         "a square attack, both without a target",
     ]
     assert all(checks(result).values())

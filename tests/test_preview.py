@@ -73,6 +73,7 @@ def test_a_structure_needs_its_label_and_then_it_alone_is_perturbed(volume):
         (["--perturbation", "gausian noise with sigma <= 0.1"], "gaussian noise"),
         (["--perturbation", "gaussian noise with sigma <= 0.1", "--window", "5", "1"], "does not rise"),
         (["--perturbation", "gaussian noise with sigma <= 0.1", "--structure", "ball"], "NAME=VALUE"),
+        (["--perturbation", "gaussian noise with sigma <= 0.1", "--output", "sheet.foo"], "a contact sheet is a .png"),
         (["--perturbation", "gaussian noise with sigma <= 0.1", "--label", "nowhere.nii.gz"], "no such file"),
     ],
 )
@@ -81,3 +82,14 @@ def test_what_cannot_be_shown_is_said_in_one_line(volume, words, message):
     assert outcome.exit_code == 1
     assert message in outcome.output
     assert len(outcome.output.strip().splitlines()) == 1
+
+
+def test_the_image_itself_is_never_overwritten(tmp_path):
+    path = tmp_path / "image.png"
+    Image.fromarray((np.arange(400).reshape(20, 20) % 255).astype(np.uint8)).save(path)
+    before = path.read_bytes()
+    words = ["--perturbation", "gaussian noise with sigma <= 0.1", "--output", str(path)]
+    outcome = CliRunner().invoke(main, ["preview", str(path), *words])
+    assert outcome.exit_code == 1
+    assert "another name" in outcome.output
+    assert path.read_bytes() == before

@@ -86,12 +86,13 @@ def perturbations(name: tuple[str, ...], form: str) -> None:
     from .perturbations import description
     from .perturbations.checks import named
 
+    one = named(" ".join(name)).name if name else None
     if form == "markdown":
-        click.echo(description.markdown(), nl=False)
+        click.echo(description.markdown(one), nl=False)
     elif form == "json":
-        click.echo(json.dumps(description.plain(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(description.plain(one), indent=2, ensure_ascii=False))
     else:
-        click.echo(description.text(named(" ".join(name)).name if name else None))
+        click.echo(description.text(one))
 
 
 @main.command()

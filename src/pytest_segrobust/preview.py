@@ -48,17 +48,25 @@ def contact_sheet(
     for perturbations of one of them. Only the first channel is drawn.
 
     Raises:
-        SpecError: the words mean no perturbation.
+        SpecError: the words mean no perturbation, or the output is no new .png.
         DataError: a file cannot be read.
         PerturbationError: the perturbation cannot be done to this image, or needs a model.
     """
     from .perturbations.point import CLEAN
 
+    _refuse_to_overwrite(output, image, label)
     sample = _read(image, label, intensity)
     points = _points(perturbation, severities)
     shown = [_shown(sample, point, structures or {}, seed) for point in [CLEAN, *points]]
     _draw(shown, sample, perturbation, output, slices)
     return shown
+
+
+def _refuse_to_overwrite(output: Path, image: Path, label: Path | None) -> None:
+    if output.suffix.lower() != ".png":
+        raise SpecError(f"--output {output}: a contact sheet is a .png")
+    if any(given is not None and output.resolve() == given.resolve() for given in (image, label)):
+        raise SpecError(f"--output {output} is one of the files to be shown; give the sheet another name")
 
 
 def structures_of(words: Sequence[str]) -> dict[str, int]:

@@ -44,6 +44,14 @@ def test_one_perturbation_says_all_its_units_ranges_and_sources(name):
     assert ("differentiable" in words) == perturbation.differentiable or "differentiable" in perturbation.summary
 
 
+def test_one_perturbation_in_every_form():
+    [entry] = json.loads(said("gamma", "--format", "json"))
+    assert entry["name"] == "gamma"
+    page = said("gamma", "--format", "markdown")
+    assert page.startswith("### gamma")
+    assert page.count("###") == 1
+
+
 def test_a_synonym_and_any_spelling_find_the_perturbation():
     for words in ("blur", "Gaussian-Blur", "gaussian_blur"):
         assert named(words).name == "gaussian blur"

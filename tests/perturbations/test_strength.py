@@ -72,3 +72,10 @@ def test_the_number_of_threads_does_not_change_how_a_sum_rounds():
     finally:
         torch.set_num_threads(threads)
     assert len(found) == 3
+
+
+def test_the_changed_share_is_of_the_region_alone():
+    before = torch.zeros(1, 1, 2, 2)
+    region = torch.tensor([[[True, False], [False, False]]])
+    (strength,) = measured(before, before + 1, LOW, SPAN, region)  # interpolation may change what lies outside, too
+    assert strength["changed"] == 1.0

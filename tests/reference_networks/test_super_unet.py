@@ -72,8 +72,14 @@ def test_probabilities_do_not_depend_on_the_noise_and_variances_grow_with_its_sq
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_one_level_is_exact_to_first_order(dimensions: int, set_deviation: Callable[..., None]) -> None:
-    """Against the derivative by every weight: sum over weights of sigma^2 (dp / dw)^2, except through the last ReLU's kink."""
+def test_the_noise_of_the_last_convolution_is_exact_to_first_order(
+    dimensions: int, set_deviation: Callable[..., None]
+) -> None:
+    """Against the derivatives by all weights: sum over weights of sigma^2 (dp / dw)^2.
+
+    Only near for all noise of a network of one level: classes share the hidden noise, which a diagonal covariance of the
+    logits leaves out. The last convolution's kernels are independent of one another.
+    """
     network, image = networks(dimensions, filters=(4,), convolutions=1, size=4)
     set_deviation(network, 1e-4)
     network, image = network.double(), image.double()
@@ -88,14 +94,12 @@ def test_one_level_is_exact_to_first_order(dimensions: int, set_deviation: Calla
         got, variances = network(image)
     jacobians = torch.autograd.functional.jacobian(probabilities, tuple(state[name] for name in names))
     torch.testing.assert_close(got, probabilities(*(state[name] for name in names)))
-    logits_share = sum(jacobian.flatten(got.ndim).square().sum(-1) for jacobian in jacobians) * 1e-8
-    # classes share the hidden noise, which a diagonal covariance of the logits leaves out: exact for the noise of the
-    # last convolution, whose kernels are independent
+    of_all = sum(jacobian.flatten(got.ndim).square().sum(-1) for jacobian in jacobians) * 1e-8
     set_deviation(network.down, 1e-9)
     with torch.no_grad():
         _, of_last = network(image)
     torch.testing.assert_close(of_last, jacobians[-1].flatten(got.ndim).square().sum(-1) * 1e-8, rtol=1e-4, atol=0)
-    assert 0.5 < (variances.sum() / logits_share.sum()).item() < 2
+    assert 0.5 < (variances.sum() / of_all.sum()).item() < 2
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

@@ -134,6 +134,21 @@ def test_gradients_are_clipped_to_norm_one(toy_batches: Callable) -> None:
     assert norm.item() == pytest.approx(1, abs=1e-4)
 
 
+def test_the_loss_of_logits_is_cross_entropy_less_the_logarithm_of_dice() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, 4, generator=generator)
+    labels = torch.randint(3, (2, 4, 4), generator=generator)
+    probabilities = logits.softmax(1)
+    expected = (
+        -sum(probabilities[n, labels[n, i, j], i, j].log() for n in range(2) for i in range(4) for j in range(4)) / 32
+    )
+    for label in (1, 2):
+        here = labels == label
+        found = probabilities[:, label]
+        expected -= ((2 * found[here].sum() + 1) / (found.sum() + here.sum() + 1)).log() / 2
+    torch.testing.assert_close(segmentation_loss(lambda _: logits, torch.empty(0), labels), expected)
+
+
 def test_the_divergence_draws_weights_towards_the_prior(toy_batches: Callable) -> None:
     sizes = []
     for beta in (0.0, 1.0):

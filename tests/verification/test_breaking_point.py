@@ -3,7 +3,7 @@ import pytest
 
 from pytest_segrobust.perturbations.point import Point
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
-from pytest_segrobust.verification.breaking_point import breaking_point, held
+from pytest_segrobust.verification.breaking_point import breaking_point, first_to_fail, held, worded
 from pytest_segrobust.verification.decision import Criterion
 from pytest_segrobust.verification.severity import SeverityLine
 from pytest_segrobust.verification.space import Space
@@ -92,3 +92,19 @@ def test_a_curve_that_fails_holds_and_fails_again_says_so():
 
 def test_the_same_curve_gives_the_same_interval():
     assert broken(lambda severity: 0.08 * severity)[0] == broken(lambda severity: 0.08 * severity)[0]
+
+
+def test_the_structure_that_fails_first_is_the_one_whose_breaking_point_is_told():
+    early = {x: 0.08 * x**0.5 * STRENGTHS for x in (0.0, 0.25, 0.5, 1.0)}  # beyond 0.05 from 0.5 on
+    late = {x: 0.5 * x**4 * STRENGTHS for x in (0.0, 0.25, 0.5, 1.0)}  # far worse, but at the end alone
+    assert first_to_fail({"late": late, "early": early}, CRITERION, otherwise="late") == "early"
+    assert first_to_fail({"late": late, "early": late}, CRITERION, otherwise="late") == "late"
+    mild = dict.fromkeys(late, 0 * STRENGTHS)
+    assert first_to_fail({"a": mild, "b": mild}, CRITERION, otherwise="b") == "b"
+
+
+def test_words_name_the_structure_and_do_not_say_fails_where_nothing_was_shown():
+    found, _, _ = broken(lambda severity: 0.08 * severity)
+    assert worded(found, "failed", "core").words.startswith("core fails from gaussian noise")
+    assert worded(found, "inconclusive", "").words.startswith("has its estimate beyond the limit from gaussian noise")
+    assert worded(found, "failed", "").words == found.words

@@ -80,11 +80,13 @@ def test_the_norm_is_the_same_and_what_comes_before_the_attack_stays(measured):
     ]
 
 
-def test_a_targeted_attack_is_judged_by_its_source_and_target(measured):
+def test_a_targeted_attack_that_reaches_nothing_is_not_masked_for_that(measured):
+    """Told the right answer everywhere else, it may even improve a segmentation: pgd without a target stands for it."""
     asked = []
     harmed = {
-        "targeted pgd": lambda s: 0.1 if s in ("a", "b") else 0.9,
-        "targeted fgsm": lambda s: 0.5 if s in ("a", "b") else 0.9,
+        "targeted pgd": 0.95,
+        "pgd": lambda s: 0.1 if s in ("a", "b") else 0.9,
+        "fgsm": lambda s: 0.5 if s in ("a", "b") else 0.9,
         "random perturbation": lambda s: 0.8 if s in ("a", "b") else 0.0,  # harms a structure that is neither
     }
     measure = measuring(measured, harmed, asked, structures=("a", "b", "c"))
@@ -93,7 +95,7 @@ def test_a_targeted_attack_is_judged_by_its_source_and_target(measured):
         "targeted pgd(snr=20, source=a, target=b)",
         "targeted pgd(snr=inf, source=a, target=b)",
         "clean",
-        "targeted fgsm(snr=20, source=a, target=b)",
+        "fgsm(snr=20)",
         "random perturbation(snr=20)",
         "pgd(snr=20)",
         "square attack(snr=20)",
@@ -101,15 +103,19 @@ def test_a_targeted_attack_is_judged_by_its_source_and_target(measured):
     }
 
 
-@pytest.mark.parametrize("stronger", ["square attack", "transfer attack"])
+@pytest.mark.parametrize("stronger", ["fgsm", "random perturbation", "square attack", "transfer attack"])
 def test_gradients_that_are_masked_for_a_target_are_told_by_attacks_without_one(measured, stronger):
     """A targeted attack is weaker than a free one by its task, so that pgd without a target stands for it."""
-    scores = {"targeted pgd": 0.85, "targeted fgsm": 0.85, "pgd": 0.8, "square attack": 0.8, "transfer attack": 0.8}
+    scores = {"targeted pgd": 0.85, "fgsm": 0.85, "pgd": 0.8, "square attack": 0.8, "transfer attack": 0.8}
     held = masking_checks(TARGETED, measuring(measured, scores), structures=(), surrogate=True)
     assert all(check.held for check in held)
     checks = masking_checks(TARGETED, measuring(measured, scores | {stronger: 0.5}), structures=(), surrogate=True)
     assert [(check.name, check.attack, check.other) for check in checks if not check.held] == [
-        (f"a {stronger}, both without a target", pytest.approx(0.8), pytest.approx(0.5))
+        (
+            f"{'' if stronger == 'fgsm' else 'a '}{stronger}, both without a target",
+            pytest.approx(0.8),
+            pytest.approx(0.5),
+        )
     ]
 
 
@@ -186,3 +192,42 @@ def test_a_model_that_hides_its_gradients_never_passes(fake, measured, masked, v
     found = verify(requirement, Attacked(lambda *_: {}), decision=DecisionSettings(), budget=profile("smoke"), seed=0)
     assert found.verdict == verdict
     assert ("gradients masked?" in found.reason) == masked
+
+
+class Adversarial:
+    """What an evaluation of attacks has besides its measurements."""
+
+    attack_notes = ()
+    has_surrogate = False
+
+
+def measuring_all(fake, measured, change, **others):
+    """A fake evaluation in which every case keeps its DSC; `change(patient)` is the share of voxels that an attack changed."""
+
+    class Attacked(Adversarial, fake):
+        def measure(self, points, *, screening=False, realisations=1):
+            return [
+                measured(f"p{i:02d}", f"p{i:02d}", point, structure, {"dsc": 0.9 + 0.001 * (i % 3)},
+                         strength={"changed": change(i) if point.steps else 0.0}, **(others.get("row") or (lambda *_: {}))(i, structure))
+                for point in points for i in range(self.screening if screening else self.n) for structure in self.structures
+            ]  # fmt: skip
+
+    return Attacked
+
+
+def test_an_attack_that_leaves_an_image_as_it_is_has_found_nothing_worse(fake, measured):
+    requirement = replace(parse("DSC drop under pgd with epsilon <= 0.02 is below 5 %"), id="R")
+    evaluation = measuring_all(fake, measured, lambda i: 0.0 if i == 4 else 1.0)(lambda *_: {})
+    found = verify(requirement, evaluation, decision=DecisionSettings(), budget=profile("smoke"), seed=0)
+    assert found.verdict == "passed"
+    assert found.n_patients == 20
+
+
+def test_a_case_without_the_source_says_nothing_of_a_targeted_attack(fake, measured):
+    requirement = replace(
+        parse("DSC drop of b under targeted pgd from a to b with epsilon <= 0.02 is below 5 %"), id="R"
+    )
+    row = lambda i, structure: {"reference_voxels": 0 if i < 2 and structure == "a" else 100}  # noqa: E731
+    evaluation = measuring_all(fake, measured, lambda i: 1.0, row=row)(lambda *_: {}, structures=("a", "b"))
+    found = verify(requirement, evaluation, decision=DecisionSettings(), budget=profile("smoke"), seed=0)
+    assert found.n_patients == 18

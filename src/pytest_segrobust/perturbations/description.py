@@ -64,8 +64,10 @@ def text(name: str | None = None) -> str:
     return "\n".join(_details(catalogue()[name]) if name else _overview())
 
 
-def markdown() -> str:
-    """The catalogue as a page: one section per room, one table of parameters per perturbation."""
+def markdown(name: str | None = None) -> str:
+    """The catalogue as a page, one section per room, one table of parameters per perturbation; or one perturbation's."""
+    if name is not None:
+        return "\n".join(_section(catalogue()[name])).rstrip() + "\n"
     lines = []
     for title, perturbations in by_room().items():
         lines += [f"## {title}", ""]
@@ -74,8 +76,8 @@ def markdown() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def plain() -> list[dict[str, Any]]:
-    """The catalogue as plain data; infinite values are the text "inf"."""
+def plain(name: str | None = None) -> list[dict[str, Any]]:
+    """The catalogue, or one perturbation, as plain data; infinite values are the text "inf"."""
     return [
         {
             "name": p.name,
@@ -93,6 +95,7 @@ def plain() -> list[dict[str, Any]]:
             "source": p.source,
         }
         for p in catalogue().values()
+        if name in (None, p.name)
     ]
 
 
@@ -121,8 +124,12 @@ def _details(p: Perturbation) -> Iterator[str]:
         if isinstance(parameter, Parameter):
             identity, possible, plausible = ranges(parameter)
             unit = f" {parameter.unit}" if parameter.unit else ""
-            yield f"    {identity}{unit} changes nothing; possible {possible}{unit}; plausible {plausible}{unit}"
-            yield f"    plausible by {parameter.source}"
+            yield f"    {identity}{unit} changes nothing; possible {possible}{unit}"
+            yield (
+                f"    plausible {plausible}{unit}, by {parameter.source}"
+                if parameter.plausible
+                else f"    {parameter.source}"
+            )
 
 
 def _section(p: Perturbation) -> Iterator[str]:

@@ -48,7 +48,8 @@ def measured(
     with torch.no_grad():
         before, after = before.detach(), after.detach()
         unit, difference = (before - low) / span, (after - before)
-        changed = (difference if before.shape[1] == 1 else (difference != 0).any(1, keepdim=True)).flatten(1)
+        changed = difference if before.shape[1] == 1 else (difference != 0).any(1, keepdim=True)
+        changed = (changed if region is None else changed * region.unsqueeze(1)).flatten(1)
         counts = [torch.count_nonzero(sample).item() for sample in changed]
         difference = difference / span
         signal = total(unit * unit, region).sum(1).tolist()

@@ -96,6 +96,7 @@ def _one_way(requirements: tuple[Requirement, ...], catalogue: Catalogue | None)
 
 def _stress(requirements: tuple[Requirement, ...], catalogue: Catalogue | None) -> Iterable[str]:
     for requirement in requirements:
-        gates = "that gates, as asked" if requirement.gates else "that does not gate (gate = true makes it)"
+        unless = "that does not gate, unless it is not met within the plausible range (gate = true makes it)"
+        gates = "that gates, as asked" if requirement.gates else unless
         for unusual in tiers.beyond(requirement, catalogue):
             yield f"{requirement.id} ({measures.words(requirement.measure)}): {unusual} {gates}"

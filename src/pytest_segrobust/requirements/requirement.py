@@ -53,6 +53,12 @@ class Domain:
     on: str | None = None
     source: str = field(default="", compare=False)
 
+    @property
+    def acts_on(self) -> tuple[str, ...]:
+        """The structures without which a case is not perturbed: where it is confined to, and what a target replaces."""
+        named = [word for r in self.ranges if isinstance(r, Options) and r.parameter == "source" for word in r.words]
+        return tuple(name for name in (self.on, *named) if name is not None)
+
 
 @dataclass(frozen=True)
 class Requirement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,20 @@ def breaking_point(
         words += f"; not monotone: it holds again at {line.point(again[0])}, so milder failures between tried severities may exist"
     held_to = line.point(holds).to_json() if holds is not None else None
     return BreakingPoint(fails, point.to_json(), (low, high), held_to, words), known
+
+
+def first_to_fail(curves: Mapping[str, Mapping[float, np.ndarray]], criterion: Criterion, *, otherwise: str) -> str:
+    """The structure whose estimate is beyond the limit at the mildest severity; that of `otherwise` where none is milder."""
+    first = {name: min(_failing(dict(curve), criterion), default=np.inf) for name, curve in curves.items()}
+    return min(first, key=lambda name: (first[name], name != otherwise, name))
+
+
+def worded(found: BreakingPoint, verdict: str, structure: str) -> BreakingPoint:
+    """The words of a breaking point with the structure it is of; where nothing was shown, it is the estimate's alone."""
+    words = f"{structure} {found.words}" if structure and found.severity is not None else found.words
+    if verdict == "inconclusive":
+        words = words.replace("fails", "has its estimate beyond the limit", 1)
+    return replace(found, words=words)
 
 
 def held(line: SeverityLine, severity: float) -> BreakingPoint:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.01  # of mean DSC: what random starts and a few patients may differ by
 RANDOM, BLACK_BOX, TRANSFER = "random perturbation", "square attack", "transfer attack"
-TARGETED, FREE = "targeted ", "pgd"
+TARGETED, FREE, SINGLE = "targeted ", "pgd", "fgsm"
+STILL = "the same attack at radius 0"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Check:
 
     def words(self) -> str:
         """The comparison as a sentence's end."""
+        if self.name.startswith(STILL):
+            return f"{self.name} changes the mean score, which is {self.other:.3g} there"
         return f"mean score {self.attack:.3g} under the attack, {self.other:.3g} under {self.name}"
 
 
@@ -51,11 +54,12 @@ def masking_checks(point: Point, measure: Measure, *, structures: Sequence[str],
     """Compare each attack of `point` with all that must not beat it; `measure` measures points on the same patients.
 
     The score is the mean over patients and structures (for a targeted attack its source and target) of DSC, or of the
-    agreement with the clean prediction where cases have no label (whether they failed, where it is not scored).
+    agreement with the clean prediction where cases have no label (whether they failed, where it is not scored). At radius
+    0 it must be that without the attack; otherwise the other may be lower by TOLERANCE at most.
     """
     places = [place for place, step in enumerate(point.steps) if _is_attack(step)]
     pairs = {place: list(_pairs(point, place, surrogate=surrogate)) for place in places}
-    points = dict.fromkeys(each for place in places for _, *pair in pairs[place] for each in pair)
+    points = dict.fromkeys([*(each for place in places for _, *pair in pairs[place] for each in pair), point])
     rows = measure(list(points))
     checks = []
     for place in places:
@@ -63,7 +67,7 @@ def masking_checks(point: Point, measure: Measure, *, structures: Sequence[str],
         scores = {str(p): _score([m for m in rows if m.point == str(p)], named or structures) for p in points}
         still, without = (scores[str(each)] for each in pairs[place][0][1:])
         of_which = f", in place of {point.steps[place].name}" if len(places) > 1 else ""
-        checks.append(Check(f"the same attack at radius 0{of_which}", still == without, scores[str(point)], still))
+        checks.append(Check(f"{STILL}{of_which}", still == without, scores[str(point)], still))
         for name, attack, other in pairs[place][1:]:
             found, harm = scores[str(attack)], scores[str(other)]
             checks.append(Check(name + of_which, bool(found <= harm + TOLERANCE), found, harm))
@@ -98,17 +102,16 @@ def _pairs(point: Point, place: int, *, surrogate: bool) -> Iterator[tuple[str, 
     """An attack and what must not do more harm than it, at the same norm; first the attack at radius 0 and none at all."""
     step = point.steps[place]
     yield "radius 0", _with(point, place, _still(step)), Point((*point.steps[:place], *point.steps[place + 1 :]))
-    targeted = step.name.startswith(TARGETED)
-    single = f"{TARGETED}fgsm" if targeted else "fgsm"
-    if step.name not in (single, RANDOM, BLACK_BOX, TRANSFER):
-        yield single, point, _with(point, place, replace(step, name=single))
-    if step.name != RANDOM:
-        yield f"a {RANDOM}", point, _with(point, place, _untargeted(step, RANDOM))
     against, words = point, ""
-    if targeted:
-        # A black box that may choose its error freely is stronger than an attack told which to make. But gradients that
-        # are masked for one target are masked for all: let the gradient attack choose freely, too.
+    if step.name.startswith(TARGETED):
+        # What may choose its error freely can do more harm than an attack that is told which to make, and one that does not
+        # reach its target may even improve a segmentation. But gradients that are masked for one target are masked for
+        # all: let a gradient attack choose freely, too.
         against, words = _with(point, place, _untargeted(step, FREE)), ", both without a target"
+    if step.name not in (SINGLE, RANDOM, BLACK_BOX, TRANSFER):
+        yield f"{SINGLE}{words}", against, _with(point, place, _untargeted(step, SINGLE))
+    if step.name != RANDOM:
+        yield f"a {RANDOM}{words}", against, _with(point, place, _untargeted(step, RANDOM))
     if step.name not in (BLACK_BOX, RANDOM):
         yield f"a {BLACK_BOX}{words}", against, _with(point, place, _untargeted(step, BLACK_BOX))
     if surrogate and step.name not in (TRANSFER, RANDOM):

@@ -11,7 +11,9 @@ from .decision import meets
 from .words import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from pytest_segrobust.evidence.records import Measurement
 
     from .decision import Criterion
     from .patients import Cohort
@@ -46,3 +48,14 @@ def claims_nothing(criterion: Criterion, cohort: Cohort, structures: Sequence[st
                 f"since no distance is longer than an image's diagonal (here {longest:.3g} mm at most)"
             )
     return ""
+
+
+def unperturbed(counted: Collection[str], rows: Sequence[Measurement]) -> str:
+    """Why nothing was shown: counted cases in which no measured point changed a single voxel; "" where there are none."""
+    still = sorted(set(counted) - {m.case for m in rows if m.strength.get("changed", 1.0) > 0}) if rows else []
+    if not still:
+        return ""
+    return (
+        f"nothing that was measured changed a single voxel of {len(still)} of {len(counted)} cases, such as {still[0]}: "
+        "state a range that reaches a perturbation"
+    )

@@ -9,12 +9,12 @@ from pytest_segrobust.errors import SegrobustError
 from pytest_segrobust.perturbations.catalogue import catalogue
 from pytest_segrobust.perturbations.point import CLEAN, Point
 
-from .breaking_point import breaking_point, held
+from .breaking_point import breaking_point, first_to_fail, held, worded
 from .decision import Cell, Criterion, judged, worst
 from .masking import attacks, masking_checks, with_checks
 from .patients import MEAN, Cohort
 from .plausible import PlausiblePart
-from .reach import claims_nothing
+from .reach import claims_nothing, unperturbed
 from .results import Findings, result, undecided
 from .screening import Screening, screen
 from .severity import SeverityLine
@@ -175,7 +175,7 @@ class _Verification:
             self.requirement.comparison,
             empty_reference=self.decision.empty_reference,
             dsc_below=gross.dsc_below if gross else None,
-            perturbed_structures=[domain.on for domain in self.requirement.domains if domain.on is not None],
+            perturbed_structures=[name for domain in self.requirement.domains for name in domain.acts_on],
         )
 
     def _screen(self, first_points: Sequence[Point]) -> Screening:
@@ -242,11 +242,13 @@ class _Verification:
             self.progress("breaking point", done, self.budget.bisections)
             if line.decides(severity):
                 self.judge(line.point(severity))
-            return self._numbers(line.point(severity), cell.structure)
+            return self._numbers(line.point(severity), first)
 
-        curve = {severity: self._numbers(line.point(severity), cell.structure) for severity in severities}
-        found, curve = breaking_point(line, curve, self.criterion, measure, bisections=self.budget.bisections)
-        return found, list(curve)
+        judged_at = [c.structure for c in self.cells.values() if c.point == cell.point]
+        curves = {s: {x: self._numbers(line.point(x), s) for x in severities} for s in judged_at}
+        first = first_to_fail(curves, self.criterion, otherwise=cell.structure)
+        found, curve = breaking_point(line, curves[first], self.criterion, measure, bisections=self.budget.bisections)
+        return worded(found, cell.verdict, first if len(curves) > 1 else ""), list(curve)
 
     def _checked(self, found: RequirementResult) -> RequirementResult:
         """The result with the self-checks of its attack, at the most severe corner."""
@@ -296,16 +298,10 @@ class _Verification:
         return [f"{measured} of the domain's {corners} corners were measured on all patients"]
 
     def _unperturbed(self, decided: Sequence[Point]) -> str:
-        """Why nothing was shown: cases in which no decided point changed a single voxel; "" where there are none."""
         counted = {case for structure in self.structures for case in self.cohort.counted(structure)}
-        rows = [m for point in decided if point != CLEAN for m in self.measured[str(point)]]
-        still = sorted(counted - {m.case for m in rows if m.strength.get("changed", 1.0) > 0}) if rows else []
-        if not still:
-            return ""
-        return (
-            f"nothing that was measured changed a single voxel of {len(still)} of {len(counted)} cases, such as {still[0]}: "
-            "state a range that reaches a perturbation"
-        )
+        if all(catalogue()[domain.perturbation].attack for domain in self.requirement.domains):
+            return ""  # an attack that leaves an image as it is has searched and found nothing worse
+        return unperturbed(counted, [m for point in decided if point != CLEAN for m in self.measured[str(point)]])
 
     def _unexhausted(self) -> str:
         """Why nothing may pass; "" where all that must be measured was."""

@@ -214,7 +214,12 @@ def _search(search: Mapping[str, Any]) -> str:
 def _check(check: Mapping[str, Any]) -> str:
     """One self-check of an attack: what must not do more harm than it."""
     held = "held" if check["held"] else "NOT held"
-    return f"{held}: mean score {rounded(check['attack'])} under the attack, {rounded(check['other'])} under {check['name']}"
+    if check["name"].startswith("the same attack at radius 0"):
+        return f"{held}: {check['name']} changes nothing, the mean score there is {rounded(check['other'])}"
+    return (
+        f"{held}: mean score {rounded(check['attack'])} under the attack, {rounded(check['other'])} under {check['name']} "
+        "(which may be lower by 0.01)"
+    )
 
 
 def _structures(result: RequirementResult) -> list[dict[str, str]]:
