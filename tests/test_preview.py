@@ -93,3 +93,16 @@ def test_the_image_itself_is_never_overwritten(tmp_path):
     assert outcome.exit_code == 1
     assert "another name" in outcome.output
     assert path.read_bytes() == before
+
+
+def test_a_picture_is_shown_by_its_rows(tmp_path):
+    values = np.full((40, 40), 40, np.uint8)
+    values[:, 25:] = 220  # bright on the right
+    values[0, 0] = 255
+    Image.fromarray(values).save(tmp_path / "image.png")
+    words = ["--perturbation", "brightness with factor = 1.1", "--severities", "1", "--output", str(tmp_path / "s.png")]
+    outcome = CliRunner().invoke(main, ["preview", str(tmp_path / "image.png"), *words])
+    assert outcome.exit_code == 0, outcome.output
+    shown = np.asarray(Image.open(tmp_path / "s.png").convert("L"), float)
+    first = shown[60:-20, : shown.shape[1] // 2]
+    assert first[:, -60:-30].mean() > first[:, 60:90].mean() + 50

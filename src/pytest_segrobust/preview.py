@@ -154,10 +154,11 @@ def _draw(shown: Sequence[Shown], sample: Sample, title: str, output: Path, slic
     from matplotlib.figure import Figure
 
     axis, places = _slices(sample, slices)
-    first = _cut(shown[0].image, axis, places[0])
-    height, width = first.shape
+    picture = "?" in sample.axes  # is looked at by its rows; a scan with its first axis to the right, its second up
+    height, width = _cut(shown[0].image, axis, places[0], by_rows=picture).shape
     steps = [step for other, step in enumerate(sample.spacing) if other != axis]
-    tall, wide = height * steps[1], width * steps[0]
+    row_step, column_step = steps if picture else reversed(steps)
+    tall, wide = height * row_step, width * column_step
     scale = INCH / max(tall, wide)
     figure = Figure(
         figsize=(scale * wide * len(shown) + 0.5, (scale * tall + 0.3) * len(places) + 0.6), layout="constrained"
@@ -169,16 +170,15 @@ def _draw(shown: Sequence[Shown], sample: Sample, title: str, output: Path, slic
             share = place / max(sample.image.shape[1 + (axis or 0)] - 1, 1)
             here = 0 if axis is None else round(share * (each.image.shape[axis] - 1))  # a crop has fewer slices
             ax.imshow(
-                _cut(each.image, axis, here),
+                _cut(each.image, axis, here, by_rows=picture),
                 cmap="gray",
                 vmin=float(sample.low[0]),
                 vmax=float(sample.high[0]),
-                origin="lower",
-                aspect=steps[1] / steps[0],
+                aspect=row_step / column_step,
                 interpolation="nearest",
             )
             if each.label is not None:
-                _outline(ax, _cut(each.label, axis, here))
+                _outline(ax, _cut(each.label, axis, here, by_rows=picture))
             ax.set_xticks([])
             ax.set_yticks([])
             if row == 0:
@@ -215,10 +215,11 @@ def _slices(sample: Sample, count: int) -> tuple[int | None, list[int]]:
     return axis, sorted({round(float(place)) for place in places})
 
 
-def _cut(array: np.ndarray, axis: int | None, place: int) -> np.ndarray:
+def _cut(array: np.ndarray, axis: int | None, place: int, *, by_rows: bool) -> np.ndarray:
     import numpy as np
 
-    return array.T if axis is None else np.take(array, place, axis=axis).T
+    cut: np.ndarray = array if axis is None else np.take(array, place, axis=axis)
+    return cut if by_rows else cut.T[::-1]
 
 
 def _caption(shown: Shown) -> str:
