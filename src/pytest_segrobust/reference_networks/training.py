@@ -112,6 +112,9 @@ def train_means(
 ) -> list[float]:
     """Train the means of a SUPER-Net as the deterministic network that they are; call `train` after it.
 
+    Train them until every structure is found: a structure that is missing then, `elbo` does not bring back, it calls it
+    uncertain. A third of this learning rate or less does well for `train`.
+
     From random means the loss of `elbo` often gets stuck, or rises, on voxels that are wrong and sure: a saturated softmax
     gives neither their probability nor their variance a gradient. (A pitfall of Gaussian likelihoods with a variance of
     their own, Seitzer et al. 2022; the authors of SUPER-Net start from random means.)
