@@ -52,3 +52,15 @@ def test_mirrored_image_keeps_no_clean_outline_that_lies_elsewhere(evaluate):
     keep_pictures(evaluation.store, evaluation, result(evaluation, p.flip(axis="rows")))
 
     assert "clean_prediction" not in evaluation.store.pictures("R-1")[0].arrays
+
+
+def test_a_picture_of_unknown_pixel_size_has_no_millimetres(evaluate):
+    evaluation = evaluate()
+    outcome = result(evaluation, p.gaussian_noise(sigma=0.5))
+    evaluation.dataset.unknown_spacing = (max(outcome.cases, key=lambda case: case.value).case,)
+
+    keep_pictures(evaluation.store, evaluation, outcome)
+
+    first, second, *_ = evaluation.store.pictures("R-1")
+    assert first.about["spacing"] is None
+    assert second.about["spacing"] == [1.5, 1.5]

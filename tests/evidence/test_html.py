@@ -260,6 +260,17 @@ def test_the_headline_says_the_overall_verdict(tmp_path: Path, verdicts, status,
     assert re.findall(r"<h1>(.*)</h1>", text) == [headline]
 
 
+@pytest.mark.parametrize(("failing", "more"), [(3, None), (5, "and 2 more that did not pass")])
+def test_findings_say_how_many_more_there_are(tmp_path: Path, failing, more):
+    with Store.create(tmp_path / "run.sqlite", {"status": "complete"}) as store:
+        for number in range(failing + 1):
+            store.put_result(RequirementResult(f"R{number}", "s", "failed" if number else "passed"))
+        text = render_html(build_report(store))
+
+    assert ("more that did not pass" in text) == bool(more)
+    assert more is None or more in text
+
+
 def test_twenty_requirements_on_sixty_patients_stay_below_five_megabytes(tmp_path: Path, build_run):
     with build_run(tmp_path / "run.sqlite", n_patients=60, picture_size=256) as store:
         results = list(store.results().values())[:3]

@@ -47,7 +47,11 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
             chosen.case,
             structure,
             {name: array for name, array in arrays.items() if array is not None},
-            _about(image, chosen, structure, str(point), axis=axis, position=position, note=note),
+            {
+                **_about(image, chosen, structure, str(point), axis=axis, position=position, note=note),
+                # what no file says has no scale bar
+                **({"spacing": None} if case.id in evaluation.dataset.unknown_spacing else {}),
+            },
         )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
 _MOST_PIXELS = 1 << 17
 _NAMED_FAILURES = 10
+_MOST_FINDINGS = 3
 _UNIT = re.compile(r"(?<=\d) (?=%|mm|dB|deg|HU)")  # a number and its unit stay on one line
 
 _OVERALL = {
@@ -58,6 +59,7 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
         "overall": _OVERALL[report["verdict"]],
         "notes": _notes(report),
         "findings": _findings(results),
+        "more_findings": max(0, sum(r.verdict not in ("passed", "not_run") for r in results) - _MOST_FINDINGS),
         "requirements": requirements,
         "identification": account.identification(report),
         "environment": account.environment(report.get("environment") or {}),
@@ -141,7 +143,7 @@ def _findings(results: Sequence[RequirementResult]) -> list[dict[str, str]]:
             "text": r.reason or MEANINGS[r.verdict],
             "anchor": _anchor(results.index(r) + 1),
         }
-        for r in pressing[:3]
+        for r in pressing[:_MOST_FINDINGS]
     ]
 
 
