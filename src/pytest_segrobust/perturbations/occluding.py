@@ -77,20 +77,20 @@ def could_drop(image: torch.Tensor, _region: torch.Tensor | None, frame: Frame, 
     return covered > VISIBLE and covered > int((slices == 0).all(3).all(2).all(0).sum()) * (1 + VISIBLE)
 
 
+def _share(estimate: str, meaning: str) -> Parameter:
+    source = f"estimate, no survey: {estimate}"
+    return Parameter("share", 0.0, 0.0, 1.0, plausible=(0.0, 0.05), source=source, meaning=meaning)
+
+
 declare(
     Perturbation(
         "occlusion",
         "A box at a drawn place is dark, as behind a plate or where data were lost.",
         alternatives=(
             (
-                Parameter(
-                    "share",
-                    identity=0.0,
-                    lowest=0.0,
-                    highest=1.0,
-                    plausible=(0.0, 0.05),
-                    source="estimate, no survey: burnt-in text or a plate covers some hundredths of an image",
-                    meaning="of the image's extent that the box holds",
+                _share(
+                    "burnt-in text or a plate covers some hundredths of an image",
+                    "of the image's extent that the box holds",
                 ),
             ),
         ),
@@ -109,14 +109,9 @@ declare(
         "Slices at drawn places are dark, as where a series is incomplete; volumes only.",
         alternatives=(
             (
-                Parameter(
-                    "share",
-                    identity=0.0,
-                    lowest=0.0,
-                    highest=1.0,
-                    plausible=(0.0, 0.05),
-                    source="estimate, no survey: one slice in twenty",
-                    meaning="of all slices that are dark; for a part of a slice, one keeps the rest of its signal",
+                _share(
+                    "one slice in twenty",
+                    "of all slices that are dark; for a part of a slice, one keeps the rest of its signal",
                 ),
             ),
         ),

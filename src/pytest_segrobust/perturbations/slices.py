@@ -27,10 +27,14 @@ class Stack:
         return slices.squeeze(1) if self.axis is None else slices.movedim(1, self.axis + 1)
 
 
+def through_plane(frame: Frame) -> int:
+    """The axis across the slices: the one with the largest spacing, the last of several."""
+    return max(range(len(frame.spacing)), key=lambda axis: (frame.spacing[axis], axis))
+
+
 def thick_slices(frame: Frame) -> Stack:
-    """Cut across the axis with the largest spacing, the last one on ties: what was acquired slice by slice."""
-    largest = max(frame.spacing)
-    return _stack(frame, max(i for i, spacing in enumerate(frame.spacing) if spacing == largest))
+    """Cut across the axis through the slices: what was acquired slice by slice."""
+    return _stack(frame, through_plane(frame))
 
 
 def axial_slices(frame: Frame) -> Stack:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Choice
 from ..geometry.orientation import ANATOMICAL, STORED, axis_number
+from ..slices import through_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +29,6 @@ PHASE_AXIS = Choice(
     meaning="the phase-encode axis: an anatomical one by the image's orientation, or the first, second or third as stored; "
     "without one it is the shorter side of the slices, which lie across the axis of largest spacing, the last of equals",
 )
-
-
-def through_plane(frame: Frame) -> int:
-    """The axis across the slices: the one with the largest spacing, the last of several."""
-    return max(range(len(frame.spacing)), key=lambda axis: (frame.spacing[axis], axis))
 
 
 def phase_axis(image: torch.Tensor, frame: Frame) -> int | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..catalogue import Choice, Parameter, Perturbation, declare
 from ..geometry.orientation import ANATOMICAL, STORED, axis_number
-from .k_space import through_plane
+from ..slices import through_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
