@@ -223,6 +223,15 @@ def test_an_attack_that_leaves_an_image_as_it_is_has_found_nothing_worse(fake, m
     assert found.n_patients == 20
 
 
+def test_an_attack_that_leaves_every_image_as_it_is_shows_nothing(fake, measured):
+    """A radius that rounding swallows, or an attack that is none."""
+    requirement = replace(parse("DSC drop under pgd with epsilon <= 1e-9 is below 5 %"), id="R")
+    evaluation = measuring_all(fake, measured, lambda i: 0.0)(lambda *_: {})
+    found = verify(requirement, evaluation, decision=DecisionSettings(), budget=profile("smoke"), seed=0)
+    assert found.verdict == "not_evaluable"
+    assert "changed a single voxel of 20 of 20 cases" in found.reason
+
+
 def test_a_case_without_the_source_says_nothing_of_a_targeted_attack(fake, measured):
     requirement = replace(
         parse("DSC drop of b under targeted pgd from a to b with epsilon <= 0.02 is below 5 %"), id="R"

@@ -299,9 +299,11 @@ class _Verification:
 
     def _unperturbed(self, decided: Sequence[Point]) -> str:
         counted = {case for structure in self.structures for case in self.cohort.counted(structure)}
-        if all(catalogue()[domain.perturbation].attack for domain in self.requirement.domains):
-            return ""  # an attack that leaves an image as it is has searched and found nothing worse
-        return unperturbed(counted, [m for point in decided if point != CLEAN for m in self.measured[str(point)]])
+        rows = [m for point in decided if point != CLEAN for m in self.measured[str(point)]]
+        only_attacked = all(catalogue()[domain.perturbation].attack for domain in self.requirement.domains)
+        if only_attacked and any(m.strength.get("changed", 1.0) > 0 for m in rows):
+            return ""  # an attack that leaves an image as it is has found nothing worse; one that leaves all of them is none
+        return unperturbed(counted, rows)
 
     def _unexhausted(self) -> str:
         """Why nothing may pass; "" where all that must be measured was."""
