@@ -18,6 +18,9 @@ class Measurement:
     structure, the prediction has none of it), "false detection" (the other way round). `strength` holds the realised
     strength: "snr" in dB inside the perturbed region, "changed" as a share of its voxels.
     `reference_voxels` is None where the case has no label.
+    `undefined` says, by the key of an uncertainty measure, why this case has no value of it (no wrong voxel ...), and
+    `reliability` holds per bin of confidence how many voxels there are, the sum of their confidences, and how many are
+    right; both are empty where uncertainty was not asked for.
     """
 
     case: str
@@ -30,6 +33,8 @@ class Measurement:
     reference_voxels: int | None = None
     predicted_voxels: int | None = None
     strength: dict[str, float] = field(default_factory=dict)
+    undefined: dict[str, str] = field(default_factory=dict)
+    reliability: list[list[float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ class RequirementResult:
     plausible_part: dict[str, Any] | None = (
         None  # of a stress test: verdict, estimate, interval, parameters, text, structure
     )
+    uncertainty: dict[str, Any] | None = None  # what its figures draw, see `verification.uncertainty_evidence`
     replay: str = ""
     context: str = ""  # of the measurements, see `evaluation.context`
     score_keys: list[str] = field(default_factory=list)  # what that evaluation scored

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _RESULT_KEYS = {field.name for field in fields(RequirementResult)}
-_COLUMNS = "context, case_id, patient, point, realisation, structure, scores, failure, reference_voxels, predicted_voxels, strength"
+_COLUMNS = "context, case_id, patient, point, realisation, structure, scores, failure, reference_voxels, predicted_voxels, strength, undefined, reliability"
 _HOLES = ", ".join("?" for _ in _COLUMNS.split(","))
 
 
@@ -146,6 +146,8 @@ class Store:
                 None if m.reference_voxels is None else int(m.reference_voxels),
                 None if m.predicted_voxels is None else int(m.predicted_voxels),
                 _dump({key: float(value) for key, value in m.strength.items()}),
+                _dump(m.undefined),
+                _dump(m.reliability),
             )
             for m in measurements
         ]
@@ -172,6 +174,8 @@ class Store:
                 reference_voxels=row[8],
                 predicted_voxels=row[9],
                 strength=json.loads(row[10]),
+                undefined=json.loads(row[11]),
+                reliability=json.loads(row[12]),
             )
             for row in rows
         ]

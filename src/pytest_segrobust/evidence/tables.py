@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 APPLICATION = 0x5E6B0B57  # SQLite's application_id: this file is a store of ours
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 60.0  # how long a process waits for another one's commit; commits take milliseconds
 
 TABLES = f"""
@@ -13,7 +13,8 @@ CREATE TABLE declared (id TEXT PRIMARY KEY, position INTEGER NOT NULL, plain TEX
 CREATE TABLE measurement (
     context TEXT NOT NULL, case_id TEXT NOT NULL, patient TEXT NOT NULL, point TEXT NOT NULL,
     realisation INTEGER NOT NULL, structure TEXT NOT NULL, scores TEXT NOT NULL, failure TEXT,
-    reference_voxels INTEGER, predicted_voxels INTEGER, strength TEXT NOT NULL
+    reference_voxels INTEGER, predicted_voxels INTEGER, strength TEXT NOT NULL,
+    undefined TEXT NOT NULL, reliability TEXT NOT NULL
 );
 CREATE UNIQUE INDEX measured ON measurement (context, point, realisation, case_id, structure);
 CREATE TABLE result (id TEXT PRIMARY KEY, plain TEXT NOT NULL);

@@ -14,7 +14,8 @@ class Prediction:
     """One image's prediction.
 
     `masks` is bool (structures, *spatial) in the order of the model's `structures`; structures may overlap where the
-    model is sigmoid. `probabilities` is float (channels, *spatial), kept only where asked for. `failure` is None, or
+    model is sigmoid. `probabilities` is float (channels, *spatial), the mean over all passes, and `uncertainty` float
+    (1, *spatial), or (structures, *spatial) where the model is sigmoid; both are kept only where asked for. `failure` is None, or
     what was wrong with the output ("NaN in 12 % of voxels", "shape (2, 48, 48) instead of ...", "crashed: ...");
     a failed prediction has no masks.
     """
@@ -22,3 +23,4 @@ class Prediction:
     masks: torch.Tensor | None
     probabilities: torch.Tensor | None = None
     failure: str | None = None
+    uncertainty: torch.Tensor | None = None

@@ -15,12 +15,17 @@ class Measure:
     """A metric and how clean and perturbed values of it are set against each other.
 
     `metric` is a key of `metrics.catalogue.METRICS`, or "gross_failure_rate" (a share of patients).
-    `tolerance` is in mm, for NSD alone.
+    `tolerance` is in mm, for NSD alone. Uncertainty measures are keys of `metrics.uncertainty.catalogue.MEASURES`; those
+    of failures name the DSC below which a case is one (`dsc_below`) and the share of cases that may be referred to a
+    reader (`referral`), early warning the fall of the DSC that is to be warned of (`fall`).
     """
 
     metric: str
     form: Form = "value"
     tolerance: float | None = None
+    dsc_below: float | None = None
+    referral: float | None = None
+    fall: float | None = None
 
 
 @dataclass(frozen=True)

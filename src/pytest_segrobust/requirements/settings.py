@@ -12,6 +12,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from pytest_segrobust.requirements.requirement_table import RequirementTable  # noqa: TC001 - pydantic reads the type
 from pytest_segrobust.requirements.table import Table
+from pytest_segrobust.requirements.uncertainty_settings import (
+    UncertaintySettings,  # noqa: TC001 - pydantic reads the type
+)
 
 _T = TypeVar("_T")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -25,7 +28,11 @@ class ModelSettings(Table):
         description="module:function that builds the network, for a file that holds weights alone",
         examples=["my_package.models:build_unet"],
     )
-    outputs: Literal["logits", "probabilities", "labels"] = Field("logits", description="what the network returns")
+    outputs: Literal["logits", "probabilities", "labels", "mean_variance", "dirichlet"] = Field(
+        "logits",
+        description="what the network returns; mean_variance: a pair of probabilities and their variances; "
+        "dirichlet: concentrations above 0 (evidence + 1)",
+    )
     activation: Literal["softmax", "sigmoid"] = Field(
         "softmax", description="sigmoid where structures may overlap, one channel each"
     )
@@ -60,6 +67,12 @@ class ModelSettings(Table):
     batch_size: Annotated[int, Field(ge=1)] | None = Field(
         None, description="images per forward pass; sized to the device when absent"
     )
+    uncertainty: UncertaintySettings | None = Field(
+        None,
+        description="where uncertainty comes from; when absent, of the checkpoints where several are given, else of what "
+        "one pass returns",
+        examples=[{"method": "mc_dropout", "passes": 20}],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -82,6 +95,7 @@ class ModelSettings(Table):
             raise ValueError(
                 "background has no meaning with activation = 'sigmoid', which gives each structure a channel of its own; leave it out"
             )
+        self._check_uncertainty()
         for name, value in self.classes.items():
             values = value if isinstance(value, list) else [value]
             if not name.strip() or not name.isprintable():
@@ -96,6 +110,20 @@ class ModelSettings(Table):
                     "give the structure its own channel, or say background = ..."
                 )
         return self
+
+    def _check_uncertainty(self) -> None:
+        returned = {"mean_variance": "mean_variance", "dirichlet": "evidential"}
+        method = None if self.uncertainty is None else self.uncertainty.method
+        for outputs, needed in returned.items():
+            if method is not None and (self.outputs == outputs) != (method == needed):
+                raise ValueError(
+                    f"outputs = '{self.outputs}' and uncertainty = '{method}' do not go together: "
+                    f"'{needed}' is of networks with outputs = '{outputs}', and of no others"
+                )
+        if self.activation == "sigmoid" and self.outputs in returned:
+            raise ValueError(
+                f"outputs = '{self.outputs}' is of classes that exclude each other; leave activation = 'sigmoid' out"
+            )
 
 
 class Percentiles(Table):

@@ -48,6 +48,11 @@ class SilentFailures:
         """Failed cases, with and without an alarm."""
         return self.silent + self.warned
 
+    @property
+    def rate(self) -> Measured:
+        """Silent failures of all cases, 0 to 1; it has a value without failures too, and n is always that of all cases."""
+        return Measured(self.silent / (self.failures + self.false_alarms + self.quiet))
+
 
 def silent_failures(uncertainty: Values, dsc: Values, *, failed_below: float, alarm: float) -> SilentFailures:
     """Failures (DSC below `failed_below`) with uncertainty at or below `alarm`, both (cases,).
