@@ -122,8 +122,8 @@ class Cohort:
         Noise draws are averaged within a case, structures (for MEAN) within a case, cases within a patient.
         Raises EvidenceError where a case, a structure or a noise draw is missing: n never shrinks.
         """
-        rows = self._rows(measurements)
-        present = self._present(structure)
+        rows = self.rows(measurements)
+        present = self.present(structure)
         refuse_out_of_view(m for case, here in present.items() for s in here for m in rows[case, s])
         if self.measure.metric == GROSS_FAILURE_RATE:
             return self._failure_indicators(rows, structure)
@@ -145,10 +145,10 @@ class Cohort:
         """How much of each patient's value moving alone explains, and how many cases are compared in part of the image."""
         if self.measure.metric == GROSS_FAILURE_RATE:
             return np.zeros(1), 0
-        rows = self._rows(measurements)
+        rows = self.rows(measurements)
         explained: dict[str, list[float]] = {}
         partly = set()
-        for case, here in self._present(structure).items():
+        for case, here in self.present(structure).items():
             found = [m for s in here for m in rows[case, s]]
             each = [self._change(case, m.structure, m)[1] * self._unit(case, m) for m in found]
             explained.setdefault(self.patient_of[case], []).append(math.fsum(each) / len(each))
@@ -156,7 +156,7 @@ class Cohort:
                 partly.add(case)
         return np.array([math.fsum(cases) / len(cases) for cases in explained.values()]), len(partly)
 
-    def _present(self, structure: str) -> dict[str, list[str]]:
+    def present(self, structure: str) -> dict[str, list[str]]:
         """The counted cases, each with the structures that are reduced to its value."""
         structures = self.structures if structure == MEAN else (structure,)
         return {c: [s for s in structures if c not in self.excluded[s]] for c in self.counted(structure)}
@@ -174,7 +174,11 @@ class Cohort:
             return "" if clean.failure else "nothing to agree on"
         return "empty reference"
 
-    def _rows(self, measurements: Sequence[Measurement]) -> dict[tuple[str, str], list[Measurement]]:
+    def rows(self, measurements: Sequence[Measurement]) -> dict[tuple[str, str], list[Measurement]]:
+        """The measurements of one point by case and structure.
+
+        Raises EvidenceError where a case, a structure or a noise draw is missing, or there twice.
+        """
         rows: dict[tuple[str, str], list[Measurement]] = {}
         for m in measurements:
             rows.setdefault((m.case, m.structure), []).append(m)
