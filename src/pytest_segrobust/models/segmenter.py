@@ -19,6 +19,7 @@ from pytest_segrobust.models.padding import padded_shape
 from pytest_segrobust.models.prediction import Prediction
 from pytest_segrobust.models.programs import spatial_shape
 from pytest_segrobust.models.reading import Reader, volume
+from pytest_segrobust.models.uncertainty_source import UncertaintySource, settings_in_force, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def open_segmenter(
         if not callable(preprocess.function):
             raise ModelError(f'preprocess = "{settings.preprocess}" is no function')
     members = [open_checkpoint(path, settings, root=root, device=chosen, seed=seed) for path in paths]
-    return Segmenter(members, settings, device=chosen, preprocess=preprocess)
+    return Segmenter(members, settings, device=chosen, preprocess=preprocess, seed=seed)
 
 
 class Segmenter:
@@ -70,8 +71,11 @@ class Segmenter:
         *,
         device: torch.device,
         preprocess: UserFunction | None = None,
+        seed: int = 0,
     ) -> None:
         self.settings = settings
+        self.seed = seed
+        self.uncertainty_settings = settings_in_force(settings, len(members))
         self.device = device
         self.structures = tuple(settings.classes)
         self.sha256 = tuple(member.sha256 for member in members)
@@ -95,6 +99,14 @@ class Segmenter:
         return self._networks.seconds
 
     @property
+    def uncertainty(self) -> UncertaintySource:
+        """Where uncertainty comes from, in words for reports."""
+        members = len(self._networks.members)
+        used = self.uncertainty_settings
+        passes = {"softmax": 1, "mc_dropout": used.passes, "sampling": used.passes}.get(used.method, 1)
+        return source_of(self.settings, used, members, members * passes)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What looked wrong in the outputs so far without being an error, for the report."""
         return tuple(self._networks.warnings)
@@ -105,6 +117,8 @@ class Segmenter:
         spacings: Sequence[tuple[float, ...]],
         *,
         keep_probabilities: bool = False,
+        keep_uncertainty: bool = False,
+        keys: Sequence[str] = (),
     ) -> list[Prediction]:
         """Predict images (channels, *spatial), float32, in their own units; sizes may differ and are kept.
 
