@@ -169,29 +169,27 @@ def _interval(
         return CorrelationInterval(estimate, None, None, "", patients, reason=reason)
     value = estimate.value
     statistic = prepare()
-    drawn = statistic(_draws(patients, seed, resamples))
+    drawn = statistic(draws(patients, seed, resamples))
     left_out = statistic(1 - np.eye(patients))
     gone = np.isnan(drawn)
     fisher = None if kind is None else fisher_interval(value, patients, kind, confidence)
     if np.ptp(np.append(drawn[~gone], value)) <= 1e-12:
         low, high, method = _without_width(value, n, kind, confidence)
         return CorrelationInterval(estimate, low, high, method, patients, fisher, int(gone.sum()))
-    low = _lower(np.where(gone, -1.0, drawn), np.where(np.isnan(left_out), value, left_out), value, n, 1 - confidence)
-    high = -_lower(
-        -np.where(gone, 1.0, drawn), -np.where(np.isnan(left_out), value, left_out), -value, n, 1 - confidence
-    )
+    left_out = np.where(np.isnan(left_out), value, left_out)
+    low = lower_bound(np.where(gone, -1.0, drawn), left_out, value, n, 1 - confidence)
+    high = -lower_bound(-np.where(gone, 1.0, drawn), -left_out, -value, n, 1 - confidence)
     method = "bootstrap over patients, on each side the wider of BCa and percentile"
     return CorrelationInterval(estimate, low, high, method, patients, fisher, int(gone.sum()))
 
 
-def _draws(patients: int, seed: int, resamples: int) -> Values:
+def draws(patients: int, seed: int, resamples: int) -> Values:
     """How often each patient is in each resample, (resamples, patients)."""
     rng = np.random.default_rng(seed)
-    draws = rng.multinomial(patients, np.full(patients, 1 / patients), resamples)
-    return np.asarray(draws, np.float64)
+    return np.asarray(rng.multinomial(patients, np.full(patients, 1 / patients), resamples), np.float64)
 
 
-def _lower(drawn: Values, left_out: Values, value: float, n: int, alpha: float) -> float:
+def lower_bound(drawn: Values, left_out: Values, value: float, n: int, alpha: float) -> float:
     """The lower of the percentile and the BCa bound, at the level expanded for n patients."""
     from scipy.special import ndtr, ndtri, stdtrit
 
