@@ -47,8 +47,9 @@ def test_an_unknown_key_is_told_the_nearest():
         measure.from_key("dsc_dorp")
 
 
-def test_only_agreement_needs_no_reference():
-    assert [key for key, what in measure.keys().items() if not measure.needs_reference(what)] == ["agreement"]
+def test_only_agreement_and_the_rise_of_uncertainty_need_no_reference():
+    free = [key for key, what in measure.keys().items() if not measure.needs_reference(what)]
+    assert free == ["agreement", "severity_tau"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.metrics.catalogue import METRICS
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName
 from pytest_segrobust.requirements import claim, measure
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
@@ -32,7 +33,24 @@ def measures(draw):
     found = draw(st.sampled_from(list(measure.keys().values())))
     if found.metric in METRICS and METRICS[found.metric].needs_tolerance:
         found = replace(found, tolerance=draw(st.sampled_from([0.5, 1.0, 2.0, 2.75]) | st.floats(1e-3, 50)))
+    if found.metric in MEASURES:
+        found = replace(found, **{key: draw(SHARE) for key in MEASURES[found.metric].needs})
     return found
+
+
+@st.composite
+def limits(draw, what, comparison):
+    """A limit that says something of the measure; "above 0" is that uncertainty follows the error at all."""
+    if what.metric not in MEASURES:
+        return draw(SHARE | st.floats(1, 500)) if measure.unit(what) == "mm" else draw(SHARE)
+    known = MEASURES[what.metric]
+    if what.form == "value" and known.no_information == 0 and comparison == "above":
+        return draw(st.just(0.0) | SHARE)
+    if what.form == "value" and known.no_information == 0.5:
+        return draw(st.floats(0.5, 1, exclude_min=True, exclude_max=True) | st.just(0.8))
+    if measure.key(what) in ("nll", "nll_increase", "brier", "gap") and draw(st.booleans()):
+        return draw(st.floats(1, 1.9))
+    return draw(SHARE)
 
 
 @st.composite
@@ -72,13 +90,16 @@ def domains(draw, catalogue):
 def requirements(draw, catalogue):
     what = draw(measures())
     comparison = draw(st.sampled_from(claim.DIRECTIONS[measure.better(what)]))
-    relative = what.form != "value" or what.metric == "agreement"
+    level = MEASURES[what.metric].level if what.metric in MEASURES else "voxels"
+    relative = what.form != "value" or what.metric == "agreement" or level == "severities"
     under = draw(
         st.lists(domains(catalogue), min_size=int(relative), max_size=2, unique_by=lambda domain: domain.perturbation)
     )
+    spreads = [spread for domain in under for spread in domain.ranges if isinstance(spread, Range)]
+    assume(level != "severities" or any(spread.low < spread.high for spread in spreads))
     structure = draw(st.none() | NAME)
-    rate = what.metric == "gross_failure_rate"
-    limit = draw(SHARE | st.floats(1, 500)) if measure.unit(what) == "mm" else draw(SHARE)
+    rate = what.metric == "gross_failure_rate" or level != "voxels"
+    limit = draw(limits(what, comparison))
     confidence = draw(st.none() | st.floats(0.5, 1, exclude_min=True, exclude_max=True) | st.just(0.975))
     return Requirement(
         id="",
@@ -499,6 +520,18 @@ def test_an_error_cannot_move_the_cursor_of_a_terminal(perturbations):
                 ",",
                 "(",
                 "1e400",
+                "uncertainty",
+                "correlates with error",
+                "rises with severity",
+                "separates errors with AUROC",
+                "removing uncertain voxels",
+                "raises",
+                "silent failure rate",
+                "ECE",
+                "across severities",
+                "by",
+                "Kendall",
+                "above",
             ]
         ),
         max_size=14,

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.metrics.catalogue import METRICS
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName
 from pytest_segrobust.requirements import measure as measures
+from pytest_segrobust.requirements import uncertainty_claim
 from pytest_segrobust.requirements.quantity import percent, plain, with_unit
 from pytest_segrobust.requirements.requirement import Comparison, Domain, Measure, Options, Range
 from pytest_segrobust.requirements.vocabulary import GROSS_FAILURE_RATE, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 DIRECTIONS: dict[str, tuple[Comparison, ...]] = {
     "higher": ("at least", "above"),
@@ -28,7 +30,7 @@ DIRECTIONS: dict[str, tuple[Comparison, ...]] = {
 
 
 def check_measure(measure: Measure) -> None:
-    """The form suits the metric, and a tolerance stands where one is needed and only there."""
+    """The form suits the metric, and what one needs to be stated stands there and only there: a tolerance, a failure."""
     name, forms = measures.name(measure), measures.forms(measure.metric)
     if measure.form not in forms:
         possible = " or ".join(f"'{measures.words(Measure(measure.metric, form))}'" for form in forms)
@@ -41,6 +43,8 @@ def check_measure(measure: Measure) -> None:
             why = "it compares with the clean prediction already"
         elif measure.metric == "volume_bias":
             why = "it has a sign"
+        elif measure.metric in MEASURES and MEASURES[measure.metric].level != "voxels":
+            why = "it is one number of all patients"
         raise SpecError(f"{name} has no {measure.form}: {why}; write {possible}")
     needs = measure.metric in METRICS and METRICS[measure.metric].needs_tolerance
     if needs and measure.tolerance is None:
@@ -51,11 +55,14 @@ def check_measure(measure: Measure) -> None:
             raise SpecError(f"{name} has no tolerance; leave it out")
         if not (0 < measure.tolerance < math.inf):
             raise SpecError(f"a tolerance of {plain(measure.tolerance)} mm means nothing; it is above 0 mm")
+    uncertainty_claim.check_needs(measure)
 
 
-def check_scope(measure: Measure, *, perturbed: bool, structure: str | None, average: bool) -> None:
+def check_scope(measure: Measure, *, domains: Sequence[Domain], structure: str | None, average: bool) -> None:
     """What is measured fits to whether images are perturbed, and to the structures named."""
-    words = measures.words(measure)
+    words, perturbed = measures.words(measure), bool(domains)
+    if measure.metric in MEASURES:
+        uncertainty_claim.check_scope(measure, domains, average=average)
     if not perturbed and measure.form != "value":
         raise SpecError(f"{words} on clean images is always 0; name a perturbation, such as '{words} under ... is ...'")
     if not perturbed and measure.metric == "agreement":
@@ -84,6 +91,9 @@ def check_comparison(measure: Measure, comparison: Comparison) -> None:
 
 def check_limit(measure: Measure, comparison: Comparison, limit: float, *, bare: bool = True) -> None:
     """The limit can be met, and cannot be met by a failed case; `bare` where it was written without a unit."""
+    if measure.metric in MEASURES:
+        uncertainty_claim.check_limit(measure, comparison, limit)
+        return
     words, better = measures.words(measure), measures.better(measure)
     if not math.isfinite(limit):
         raise SpecError(f"a limit of {plain(limit)} means nothing for {words}")
@@ -123,6 +133,8 @@ def check_share(share: float, what: str) -> None:
 def check_patients(measure: Measure, share: float) -> None:
     """A tolerance claim over patients suits measures that each patient has."""
     check_share(share, "patients")
+    if measure.metric in MEASURES:
+        uncertainty_claim.check_patients(measure)
     if measure.metric == GROSS_FAILURE_RATE:
         raise SpecError("a gross failure rate is a share of patients already; leave out 'for ... of patients'")
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SpecError
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.catalogue import Choice, StructureName
 from pytest_segrobust.requirements import claim
 from pytest_segrobust.requirements.measure import from_key, keys
@@ -27,7 +28,8 @@ _LIMITS: dict[str, Comparison] = {
     "at_least": "at least",
     "within": "within",
 }
-KEYS = ("measure", "structure", "average", "tolerance", "perturbation", *_LIMITS, "patients")
+NEEDS = ("dsc_below", "referral", "fall")
+KEYS = ("measure", "structure", "average", "tolerance", *NEEDS, "perturbation", *_LIMITS, "patients")
 
 
 def stated(table: RequirementTable) -> list[str]:
@@ -44,13 +46,14 @@ def read(table: RequirementTable, catalogue: Catalogue | None = None) -> Require
         raise SpecError(f"measure is missing; write a statement, or measure = one of {', '.join(keys())}")
     with _at("measure"):
         measure = from_key(table.measure)
-    with _at("tolerance"):
-        measure = from_key(table.measure, table.tolerance)
+    needs = {key: getattr(table, key) for key in NEEDS}
+    with _at("tolerance" if measure.metric not in MEASURES else "measure"):
+        measure = from_key(table.measure, table.tolerance, **needs)
         claim.check_measure(measure)
     domains = tuple(_domain(name, values, catalogue_or(catalogue)) for name, values in table.perturbation.items())
     if len({domain.perturbation for domain in domains}) < len(domains):
         raise SpecError("perturbation: one perturbation stands twice, under two names; state each once")
-    claim.check_scope(measure, perturbed=bool(domains), structure=table.structure, average=table.average)
+    claim.check_scope(measure, domains=domains, structure=table.structure, average=table.average)
     limits = {key: value for key in _LIMITS if (value := getattr(table, key)) is not None}
     if len(limits) != 1:
         raise SpecError(f"state exactly one limit, not {' and '.join(limits) or 'none'} (one of {', '.join(_LIMITS)})")

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SpecError
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.requirements.vocabulary import Vocabulary, fold
 
 if TYPE_CHECKING:
@@ -38,11 +39,28 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "UP_TO": ("'up to level'", ("up to level",)),
     "IS": ("'is'", ("is",)),
     "OR": ("'or'", ("or",)),
+    "UNCERTAINTY": ("'uncertainty'", ("uncertainty",)),
+    "CORRELATES": ("'correlates with error'", ("correlates with error",)),
+    "RISES": ("'rises with severity'", ("rises with severity",)),
+    "SEPARATES": ("'separates errors with'", ("separates errors with",)),
+    "REMOVING": ("'removing uncertain voxels'", ("removing uncertain voxels",)),
+    "RAISES": ("'raises'", ("raises",)),
+    "WRONG": ("'wrong voxels'", ("wrong voxels",)),
+    "MORE_UNCERTAIN": ("'are more uncertain than right ones'", ("are more uncertain than right ones",)),
+    "REFERRING": ("'referring'", ("referring",)),
+    "OF_CASES": ("'of cases'", ("of cases",)),
+    "OF_FAILURES": ("'of failures'", ("of failures",)),
+    "ACROSS": ("'across severities'", ("across severities",)),
+    "WITHIN_PATIENTS": ("'within patients'", ("within patients",)),
+    "WITH_TAU": ("'with tau'", ("with tau",)),
+    "COEFFICIENT": ("Spearman, Pearson or Kendall", ("Spearman", "Pearson", "Kendall")),
+    "AUROC": ("'AUROC'", ("AUROC",)),
+    "AUPR": ("'AUPR'", ("AUPR",)),
     "$END": ("the end", ()),
 }
 _IN_BOUNDS = {"BELOW": "'<'", "AT_MOST": "'<='", "ABOVE": "'>'", "AT_LEAST": "'>='"}
 # Rarely what was meant; listing them would hide the rest.
-_QUIET = {"MEAN", "RELATIVE", "ABSOLUTE", "PLUS_MINUS", "FROM", "QUOTED"}
+_QUIET = {"MEAN", "RELATIVE", "ABSOLUTE", "PLUS_MINUS", "FROM", "QUOTED", "REFERRING", "ARTICLE"}
 
 
 class MisreadError(SpecError):
@@ -63,6 +81,8 @@ def unexpected(text: str, position: int, accepted: Sequence[str], read: Sequence
     """The message for words that the grammar does not take at this place."""
     if read and read[-1].type == "AND" and "PARAMETER" in accepted:
         accepted = [*accepted, "PERTURBATION"]  # "and" joins perturbations too, where it can read the next one's name
+    if "IS" in accepted and not _needs_more(read, words):
+        accepted = [kind for kind in accepted if kind != "FOR"]
     rest = text[position:].strip()
     position = len(text) - len(text[position:].lstrip()) if rest else len(text)
     candidates = {word: kind for kind in accepted for word in _spellings(kind, read, words)}
@@ -75,6 +95,12 @@ def unexpected(text: str, position: int, accepted: Sequence[str], read: Sequence
     if rest.startswith('"') and "QUOTED" in accepted:
         meant = "; the quotation mark is never closed"
     return place(text, position, found, f"expected {expected}{meant}")
+
+
+def _needs_more(read: Sequence[Token], words: Vocabulary) -> bool:
+    """Whether the measure that was read is one of failures or falls, which say "for DSC below ..."."""
+    keys = [words.metrics[fold(str(token))] for token in read if token.type == "METRIC"]
+    return any(key in MEASURES and MEASURES[key].needs for key in keys)
 
 
 def _spellings(kind: str, read: Sequence[Token], words: Vocabulary) -> tuple[str, ...]:
@@ -92,7 +118,8 @@ def _spellings(kind: str, read: Sequence[Token], words: Vocabulary) -> tuple[str
 
 
 def _expected(accepted: Sequence[str], read: Sequence[Token], words: Vocabulary) -> str:
-    in_bounds = any(token.type == "WITH" for token in read) and not any(token.type == "IS" for token in read)
+    kinds = [token.type for token in read]
+    in_bounds = "UNDER" in kinds and "WITH" in kinds[kinds.index("UNDER") :] and "IS" not in kinds
     named: list[str] = []
     for kind in accepted:
         if kind in _QUIET and len(accepted) > 1:

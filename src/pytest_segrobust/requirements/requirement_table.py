@@ -20,9 +20,11 @@ class RequirementTable(Table):
     )
     statement: str | None = Field(
         None,
-        description="[mean] MEASURE [of STRUCTURE] [under PERTURBATION [from STRUCTURE to STRUCTURE] [on STRUCTURE] "
+        description="[mean] MEASURE [for DSC below LIMIT] [of STRUCTURE] [under PERTURBATION [from STRUCTURE to STRUCTURE] [on STRUCTURE] "
         "[with BOUNDS | at level N of TABLE | up to level N of TABLE] [and PERTURBATION ...]] is COMPARISON LIMIT "
-        "[for 95 % of patients] [with 97.5 % confidence]",
+        "[for 95 % of patients] [with 97.5 % confidence]; "
+        "or uncertainty [of STRUCTURE] correlates with error COMPARISON LIMIT [under ...], uncertainty rises with severity, "
+        "uncertainty separates errors with AUROC COMPARISON LIMIT, removing uncertain voxels raises DSC",
         examples=[
             "DSC drop under gaussian noise with sigma <= 0.1 is below 5 %",
             "DSC drop under gamma with 0.7 <= gamma <= 1.5 is below 3 % for 95 % of patients",
@@ -30,15 +32,28 @@ class RequirementTable(Table):
             "DSC drop under gaussian noise up to level 3 of medmnist-c organ ct is below 5 %",
             "DSC drop under targeted pgd from anterior to posterior with epsilon <= 2/255 is below 20 %",
             "DSC is at least 0.85",
+            "uncertainty correlates with error above 0.4 under gaussian noise with sigma <= 0.2",
+            "silent failure rate for DSC below 0.7 under gaussian noise with sigma <= 0.1 is below 5 %",
         ],
     )
     measure: str | None = Field(
         None,
-        description="long form: dsc, dsc_drop, relative_dsc_drop, hd95_increase, volume_bias, gross_failure_rate ...",
+        description="long form: dsc, dsc_drop, relative_dsc_drop, hd95_increase, volume_bias, gross_failure_rate; of "
+        "uncertainty spearman, error_auroc, ece, ece_increase, aurc, silent_failure_rate ...",
     )
     structure: str | None = Field(None, description="long form: one of the classes; each of them when absent")
     average: bool = Field(default=False, description="long form: the mean over structures instead of each structure")
     tolerance: float | None = Field(None, description="long form: mm, for nsd")
+    dsc_below: float | None = Field(
+        None,
+        description="long form: a case with a lower DSC is a failure, for failure_auroc, failure_recall, silent_failure_rate",
+    )
+    referral: float | None = Field(
+        None, description="long form: the share of cases that may be referred to a reader, for failure_recall"
+    )
+    fall: float | None = Field(
+        None, description="long form: the drop of the DSC that is to be warned of, for early_warning"
+    )
     perturbation: dict[str, dict[str, _End | str | list[_End] | list[str]]] = Field(
         default_factory=dict,
         description="long form: name = { parameter = [low, high] or exactly one value, choice = word or words, "

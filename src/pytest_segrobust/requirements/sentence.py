@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_segrobust.errors import SpecError
-from pytest_segrobust.requirements import claim, levels
+from pytest_segrobust.requirements import claim, levels, phrases
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements.domains import DomainReader
 from pytest_segrobust.requirements.misreading import MisreadError, unexpected
@@ -18,6 +18,8 @@ from pytest_segrobust.requirements.vocabulary import Catalogue, Vocabulary, cata
 from pytest_segrobust.requirements.wording import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lark import Lark, Token
 
     from pytest_segrobust.perturbations.catalogue import Perturbation
@@ -31,6 +33,12 @@ _TYPED = str.maketrans("‐‑‒–−“”„", '-----"""')
 _COMPARISONS: dict[str, Comparison] = {
     "BELOW": "below", "AT_MOST": "at most", "ABOVE": "above", "AT_LEAST": "at least", "WITHIN": "within",
 }  # fmt: skip
+# What measures of failures state beside their limit: their key, and the comparison that makes it one.
+_NEEDS: dict[str, tuple[str, str]] = {
+    "failure": ("dsc_below", "below"),
+    "fall": ("fall", "above"),
+    "referral": ("referral", ""),
+}
 
 
 def parse(statement: str, catalogue: Catalogue | None = None) -> Requirement:
@@ -91,16 +99,13 @@ class _SentenceReader(DomainReader):
 
     def requirement(self, tree: Node, statement: str) -> Requirement:
         parts: dict[str, Any] = {part.data: part for part in tree.children if is_tree(part)}
+        phrase = next((parts[name] for name in phrases.PHRASES if name in parts), None)
         average = "average" in parts
-        of = parts["of"].children if "of" in parts else []
-        with self.at(parts["measure"]):
-            # "NSD of anterior at 2 mm" says its tolerance after the structure.
-            measure = self._measure([*parts["measure"].children, *of[2:]])
-        structure = self.structure(of[1]) if of else None
+        measure, structure, limit = self._named(parts) if phrase is None else self._phrase(phrase)
         domains = self.domains(parts["under"]) if "under" in parts else ()
         with self.at(tree):
-            claim.check_scope(measure, perturbed=bool(domains), structure=structure, average=average)
-        comparison, limit = self._limit(parts["limit"], measure)
+            claim.check_scope(measure, domains=domains, structure=structure, average=average)
+        comparison, value = ("above", 0.0) if limit is None else self._limit(limit, measure)
         patients = confidence = None
         if "patients" in parts:
             with self.at(parts["patients"]):
@@ -113,8 +118,8 @@ class _SentenceReader(DomainReader):
         return Requirement(
             id="",
             measure=measure,
-            comparison=comparison,
-            limit=limit,
+            comparison=cast("Comparison", comparison),
+            limit=value,
             domains=domains,
             structure=structure,
             average=average,
@@ -124,9 +129,31 @@ class _SentenceReader(DomainReader):
             statement=statement,
         )
 
+    def _named(self, parts: dict[str, Node]) -> tuple[Measure, str | None, Node]:
+        """Of a sentence that names its measure: the measure, the structure, and the limit."""
+        of = parts["of"].children if "of" in parts else []
+        with self.at(parts["measure"]):
+            # "NSD of anterior at 2 mm" says its tolerance after the structure.
+            measure = self._measure([*parts["measure"].children, *of[2:]])
+        return measure, self.structure(of[1]) if of else None, parts["limit"]
+
+    def _phrase(self, node: Node) -> tuple[Measure, str | None, Node | None]:
+        """Of a sentence that says what uncertainty does; without a limit it does so at all, which is above 0."""
+        with self.at(node):
+            said = phrases.read(node)
+            if said.improves is not None and self.words.metrics[fold(str(said.improves))] != "dsc":
+                raise SpecError("what removal of uncertain voxels raises is the DSC; write 'raises DSC'")
+            needs = self._needs(said.needs)
+            if said.referral is not None:
+                needs["referral"] = self._portion(said.referral, "a referral")
+            measure = Measure(said.metric, "value", None, **needs)
+            claim.check_measure(measure)
+        return measure, None if said.structure is None else self.structure(said.structure), said.limit
+
     def _measure(self, parts: list[Any]) -> Measure:
         metric, form, relative = "", "value", False
         tolerance: float | None = None
+        needs = self._needs([child for child in parts if is_tree(child) and child.data in _NEEDS])
         for child in parts:
             if not is_tree(child):
                 metric = self.words.metrics[fold(str(child))]
@@ -134,15 +161,45 @@ class _SentenceReader(DomainReader):
                 form = "drop" if child.children[0].type == "DROP" else "increase"
             elif child.data == "scale":
                 relative = child.children[0].type == "RELATIVE"
+            elif child.data in _NEEDS:
+                continue
             elif tolerance is not None:
                 raise SpecError("a tolerance stands twice; state it once")
             else:
                 tolerance = self._number(child.children[-1], "mm", "a tolerance")
         if relative and form != "drop":
             raise SpecError("'relative' goes with a drop, such as 'relative DSC drop'")
-        measure = Measure(metric, cast("Form", f"relative {form}" if relative else form), tolerance)
+        measure = Measure(metric, cast("Form", f"relative {form}" if relative else form), tolerance, **needs)
         claim.check_measure(measure)
         return measure
+
+    def _needs(self, nodes: Sequence[Node]) -> dict[str, float]:
+        """What measures of failures state beside their limit: "for DSC below 0.7", "at 20 % referral"."""
+        found: dict[str, float] = {}
+        for node in nodes:
+            with self.at(node):
+                key, comparison = _NEEDS[node.data]
+                if key in found:
+                    raise SpecError("this stands twice; state it once")
+                metric = [self.words.metrics[fold(str(t))] for t in node.children if getattr(t, "type", "") == "METRIC"]
+                stated = [
+                    child.children[0].type for child in node.children if getattr(child, "data", "") == "comparison"
+                ]
+                if metric not in ([], ["dsc"]):
+                    raise SpecError("failures and falls are of the DSC; write DSC here")
+                if stated and _COMPARISONS[stated[0]] != comparison:
+                    raise SpecError(f"write '{comparison}' here, not '{_COMPARISONS[stated[0]]}'")
+                found[key] = self._portion(node, "a share" if key == "referral" else "a DSC")
+        return found
+
+    def _portion(self, node: Node, what: str) -> float:
+        """A number between 0 and 1 that may be written in percent."""
+        quantity_node = (
+            node
+            if node.data == "quantity"
+            else next(child for child in node.children if is_tree(child) and child.data == "quantity")
+        )
+        return in_unit(self.quantity(quantity_node), "", what, percent=True)
 
     def _limit(self, node: Node, measure: Measure) -> tuple[Comparison, float]:
         first = node.children[0]
@@ -152,13 +209,13 @@ class _SentenceReader(DomainReader):
             written = self.quantity(node.children[-1])
             unit = "mm" if measures.unit(measure) == "mm" else ""
             points = measures.unit(measure) == "points"
-            limit = in_unit(written, unit, measures.words(measure), percent=not unit, points=points)
+            percent = not unit and measures.in_percent(measure)
+            limit = in_unit(written, unit, measures.words(measure), percent=percent, points=points)
             claim.check_limit(measure, comparison, limit, bare=not written.unit)
         return comparison, limit
 
     def _share(self, node: Node) -> float:
-        quantity_node = next(child for child in node.children if is_tree(child))
-        return in_unit(self.quantity(quantity_node), "", "a share", percent=True)
+        return self._portion(node, "a share")
 
     def _number(self, node: Node, unit: str, what: str) -> float:
         return in_unit(self.quantity(node), unit, what, percent=False)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_segrobust.metrics.catalogue import METRICS
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.catalogue import Choice, Parameter, Perturbation, StructureName, catalogue
 from pytest_segrobust.perturbations.severity_levels import TABLES, Table
-from pytest_segrobust.requirements import quantity
+from pytest_segrobust.requirements import quantity, uncertainty_words
 
 Catalogue = Mapping[str, Perturbation]
 
@@ -77,6 +78,7 @@ class Vocabulary:
         """The words of these perturbations and of all metrics."""
         known = tuple(perturbations)
         metrics = {m.key: (m.name, *m.synonyms) for m in METRICS.values()} | {GROSS_FAILURE_RATE: GROSS_FAILURE_WORDS}
+        metrics |= {key: uncertainty_words.spellings(key) for key in MEASURES}
         parameters = [
             parameter
             for p in known

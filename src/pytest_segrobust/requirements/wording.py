@@ -6,13 +6,14 @@ import re
 
 from pytest_segrobust.errors import SpecError
 from pytest_segrobust.perturbations.catalogue import Choice, Parameter, StructureName
-from pytest_segrobust.requirements import claim
+from pytest_segrobust.requirements import claim, phrases
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements.quantity import percent, with_unit
 from pytest_segrobust.requirements.requirement import Domain, Options, Requirement
 from pytest_segrobust.requirements.vocabulary import Catalogue, catalogue_or
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# Names that would be read as something else by a person, or twice: they are written in quotation marks.
 _KEYWORDS = {
     "under",
     "is",
@@ -30,17 +31,31 @@ _KEYWORDS = {
     "increase",
     "from",
     "to",
+    "by",
+    "across",
+    "within",
+    "error",
+    "errors",
+    "uncertainty",
+    "severity",
+    "voxels",
+    "failures",
+    "cases",
+    "patients",
 }
 
 
 def render(requirement: Requirement, catalogue: Catalogue | None = None) -> str:
     """The canonical sentence of a requirement; parsing it gives the same claim back."""
-    parts = ["mean" if requirement.average else "", measures.words(requirement.measure)]
-    if requirement.structure is not None:
-        parts.append(f"of {structure(requirement.structure)}")
-    if requirement.domains:
-        parts.append("under " + " followed by ".join(domain(part, catalogue) for part in requirement.domains))
-    parts.append(f"is {requirement.comparison} {limit(requirement)}")
+    named = "" if requirement.structure is None else structure(requirement.structure)
+    under = "under " + " followed by ".join(domain(part, catalogue) for part in requirement.domains)
+    phrase = phrases.write(requirement, named, limit(requirement))
+    if phrase is not None:
+        parts = [phrase, under if requirement.domains else ""]
+    else:
+        parts = ["mean" if requirement.average else "", measures.words(requirement.measure)]
+        parts += [f"of {named}" if named else "", under if requirement.domains else ""]
+        parts.append(f"is {requirement.comparison} {limit(requirement)}")
     if requirement.patients is not None:
         parts.append(f"for {percent(requirement.patients)} of patients")
     if requirement.confidence_stated:
