@@ -49,12 +49,16 @@ def init(file: Path) -> None:
 def check(spec: Path, data: Path | None) -> None:
     """Parse a spec, say each requirement in canonical words, and check the headers of the data."""
     from .datasets.dataset import open_dataset
+    from .requirements.measure import score_key
     from .requirements.sentence import render
     from .requirements.spec import load
+    from .requirements.uncertainty_settings import source_words
 
     loaded = load(spec)
     for requirement in loaded.requirements:
         click.echo(f"{requirement.id}: {render(requirement)}")
+    if any(score_key(requirement.measure) == "uncertainty" for requirement in loaded.requirements):
+        click.echo(f"uncertainty: {source_words(loaded.model.uncertainty, loaded.model.outputs)}")
     for warning in loaded.warnings:
         click.echo(f"note: {warning}")
     dataset = open_dataset(

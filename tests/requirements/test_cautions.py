@@ -47,6 +47,31 @@ def test_an_absolute_requirement_for_each_structure_is_enough(perturbations, sen
 
 
 @pytest.mark.parametrize(
+    ("sentences", "named"),
+    [
+        (["ECE is below 0.05"], "anterior, posterior:"),
+        (["uncertainty of posterior correlates with error above 0.4"], "posterior:"),
+        (["ECE is below 0.05", "DSC of anterior is at least 0.8"], "posterior:"),
+        (["ECE increase under flip is below 2 %"], "anterior, posterior:"),
+        (["mean ECE is below 0.05", "over-segmentation is below 10 %"], "anterior, posterior:"),
+        (["ECE is below 0.05", "DSC is at least 0.8"], None),
+        (["ECE of anterior is below 0.05", "DSC of anterior under flip is at least 0.8"], None),
+    ],
+)
+def test_structures_of_which_nothing_but_uncertainty_is_limited_are_named(perturbations, sentences, named):
+    found = cautions([parse(sentence, perturbations) for sentence in sentences], STRUCTURES, perturbations)
+    assert [warning.startswith(named) and "only uncertainty is limited" in warning for warning in found] == (
+        [True] if named else []
+    )
+
+
+def test_a_drop_beside_uncertainty_is_told_once(perturbations):
+    sentences = ["ECE is below 0.05", f"DSC drop {FLIP}"]
+    [warning] = cautions([parse(sentence, perturbations) for sentence in sentences], STRUCTURES, perturbations)
+    assert "only drops or increases are limited" in warning
+
+
+@pytest.mark.parametrize(
     ("bounds", "told"),
     [
         ("gaussian noise with sigma <= 0.3", "sigma of gaussian noise goes to 0.3, beyond the plausible range 0 to 0.2 (a survey)"),

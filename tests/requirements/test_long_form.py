@@ -56,6 +56,33 @@ SAME: list[tuple[str, dict[str, Any]]] = [
             "below": 3,
         },
     ),
+    (
+        "uncertainty of anterior correlates with error by Kendall above 0.4 under gaussian noise with sigma <= 0.1",
+        {
+            "measure": "kendall",
+            "structure": "anterior",
+            "perturbation": {"gaussian_noise": {"sigma": [0, 0.1]}},
+            "above": 0.4,
+        },
+    ),
+    (
+        "uncertainty rises with severity under gaussian noise with snr >= 10 dB",
+        {"measure": "severity_tau", "perturbation": {"gaussian_noise": {"snr": [10, math.inf]}}, "above": 0},
+    ),
+    ("uncertainty separates errors with AUROC above 0.8", {"measure": "error_auroc", "above": 0.8}),
+    ("removing uncertain voxels raises DSC by at least 1 %", {"measure": "delta_dsc", "at_least": 0.01}),
+    (
+        "recall of failures for DSC below 0.7 at 20 % referral is at least 0.9",
+        {"measure": "failure_recall", "dsc_below": 0.7, "referral": 0.2, "at_least": 0.9},
+    ),
+    (
+        "early warning rate for a DSC drop above 0.1 under gamma with gamma <= 1.5 is above 80 %",
+        {"measure": "early_warning", "fall": 0.1, "perturbation": {"gamma": {"gamma": [1, 1.5]}}, "above": 0.8},
+    ),
+    (
+        "ECE increase under flip is below 2 %",
+        {"measure": "ece_increase", "perturbation": {"flip": {}}, "below": 0.02},
+    ),
 ]
 
 
@@ -98,6 +125,13 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"epsilon": 0.1}}, "below": 0.05}, ("targeted pgd needs two structures", 'source = "A", target = "B"')),
     ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"source": "a", "target": "a", "epsilon": 0.1}}, "below": 0.05}, ("name two structures",)),
     ({"measure": "dsc_drop", "perturbation": {"targeted_pgd": {"source": ["a"], "target": "b", "epsilon": 0.1}}, "below": 0.05}, ("source names one structure",)),
+    ({"measure": "failure_auroc", "above": 0.8}, ("measure: failure detection AUROC needs the DSC below which a case is a failure", "dsc_below = 0.7")),
+    ({"measure": "ece", "dsc_below": 0.7, "below": 0.05}, ("measure: ECE takes no 'for DSC below ...'; leave dsc_below out",)),
+    ({"measure": "dsc", "referral": 0.2, "at_least": 0.8}, ("DSC takes no 'at 20 % ...'; leave referral out",)),
+    ({"measure": "spearman", "below": 0.4}, ("below: Spearman correlation with error is better higher",)),
+    ({"measure": "error_auroc", "above": 0.4}, ("above: an uncertainty that knows nothing",)),
+    ({"measure": "severity_tau", "above": 0}, ("clean images have none",)),
+    ({"measure": "sperman", "above": 0.4}, ("no measure 'sperman'; did you mean 'spearman'?",)),
     ({"measure": "dsc_drop", "perturbation": NOISE | {"gaussian noise": {"sigma": 1}}, "below": 0.05}, ("stands twice",)),
 ]  # fmt: skip
 

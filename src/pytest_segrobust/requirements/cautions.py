@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.catalogue import Parameter
 from pytest_segrobust.requirements import measure as measures
 from pytest_segrobust.requirements import tiers
@@ -30,7 +31,12 @@ def cautions(
 ) -> tuple[str, ...]:
     """Warnings for the terminal and the report, each one line."""
     known = tuple(requirements)
-    return (*_drops_alone(known, structures), *_one_way(known, catalogue), *_stress(known, catalogue))
+    return (
+        *_drops_alone(known, structures),
+        *_uncertainty_alone(known, structures),
+        *_one_way(known, catalogue),
+        *_stress(known, catalogue),
+    )
 
 
 def not_in_hounsfield_units(requirements: Iterable[Requirement], data: DataSettings) -> tuple[str, ...]:
@@ -50,9 +56,9 @@ def not_in_hounsfield_units(requirements: Iterable[Requirement], data: DataSetti
 
 
 def _drops_alone(requirements: tuple[Requirement, ...], structures: tuple[str, ...]) -> Iterable[str]:
-    relative = [r for r in requirements if r.measure.form != "value"]
-    absolute = [r for r in requirements if r.measure.form == "value" and r.measure.metric not in _ONE_SIDED]
-    held = {name for r in absolute if not r.average for name in _named(r, structures)}
+    relative = [r for r in requirements if r.measure.form != "value" and r.measure.metric not in MEASURES]
+    absolute = _absolute(requirements)
+    held = _held(absolute, structures)
     bare = [name for name in structures if name not in held and any(_is_of(r, name) for r in relative)]
     if bare:
         example = structure(bare[0])
@@ -65,6 +71,35 @@ def _drops_alone(requirements: tuple[Requirement, ...], structures: tuple[str, .
             "only the drop of the mean over structures is limited, which says nothing about a model that is bad "
             "already; add an absolute requirement, such as 'mean DSC is at least ...'"
         )
+
+
+def _uncertainty_alone(requirements: tuple[Requirement, ...], structures: tuple[str, ...]) -> Iterable[str]:
+    """Structures of which nothing but uncertainty is limited: who knows all of many errors still makes them."""
+    asked = [r for r in requirements if r.measure.metric in MEASURES]
+    others = [r for r in requirements if r.measure.metric not in MEASURES]
+    held = _held(_absolute(requirements), structures)
+    bare = [
+        name
+        for name in structures
+        if name not in held
+        and any(r.average or _is_of(r, name) for r in asked)
+        and not any(_is_of(r, name) for r in others if r.measure.form != "value")  # told already
+    ]
+    if bare:
+        yield (
+            f"{', '.join(bare)}: only uncertainty is limited, and a model that is wrong everywhere may know that it is; "
+            f"add a requirement on the segmentation, such as 'DSC of {structure(bare[0])} is at least ...'"
+        )
+
+
+def _absolute(requirements: tuple[Requirement, ...]) -> list[Requirement]:
+    """Those that a bad segmentation cannot meet."""
+    values = [r for r in requirements if r.measure.form == "value" and r.measure.metric not in MEASURES]
+    return [r for r in values if r.measure.metric not in _ONE_SIDED]
+
+
+def _held(absolute: Iterable[Requirement], structures: tuple[str, ...]) -> set[str]:
+    return {name for r in absolute if not r.average for name in _named(r, structures)}
 
 
 def _named(requirement: Requirement, structures: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pytest_segrobust.requirements.canonical import canonical, sha256
 from pytest_segrobust.requirements.cautions import cautions, not_in_hounsfield_units
 from pytest_segrobust.requirements.levels import each
 from pytest_segrobust.requirements.lines import line_of
-from pytest_segrobust.requirements.measure import needs_reference, words
+from pytest_segrobust.requirements.measure import needs_reference, score_key, words
 from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
 from pytest_segrobust.requirements.requirement import Options
@@ -200,6 +200,7 @@ def _requirement(
     except SpecError as error:
         raise file.error(here if table.statement is None else (*here, "statement"), str(error)) from None
     _check_structures(file, here, claim, parsed)
+    _check_uncertainty(file, here, claim, parsed)
     tier = tiers.tier(claim, catalogue)
     if table.gate is False and tier == "plausible":
         raise file.error(
@@ -257,6 +258,18 @@ def _check_structures(file: _File, here: Keys, claim: Requirement, parsed: SpecF
     needing += [f"{domain.perturbation} on {domain.on}" for domain in claim.domains if domain.on is not None]
     if unlabelled and needing:
         raise file.error(key, f'{needing[0]} needs labels; add labels = "labels/{{name}}.nii.gz" to [data]')
+
+
+def _check_uncertainty(file: _File, here: Keys, claim: Requirement, parsed: SpecFile) -> None:
+    """A map of labels is as sure of everything; only votes of several passes or checkpoints differ."""
+    stated = parsed.model.uncertainty
+    of_one = stated is None or stated.method == "softmax"
+    if score_key(claim.measure) == "uncertainty" and parsed.model.outputs == "labels" and of_one:
+        raise file.error(
+            (*here, "statement") if claim.statement else here,
+            f"{words(claim.measure)} needs an uncertainty, and [model] outputs = 'labels' has none; write outputs = "
+            "'logits' for a network that returns them, or uncertainty = 'ensemble' for several checkpoints that vote",
+        )
 
 
 def _targeted(domain: Domain) -> tuple[str, ...]:

@@ -18,6 +18,10 @@ ONE_PASS_MAPS: tuple[Map, ...] = ("predictive_entropy", "least_confidence")
 """Maps that a single pass has; the others say how passes differ."""
 
 
+RETURNED: dict[str, Method] = {"mean_variance": "mean_variance", "dirichlet": "evidential"}
+"""What [model] outputs says of where uncertainty comes from, where nothing else can be meant."""
+
+
 class UncertaintySettings(Table):
     """[model] uncertainty: what is predicted is the mean over all passes, as the product would."""
 
@@ -71,3 +75,24 @@ class UncertaintySettings(Table):
     def shown_map(self) -> Map:
         """The map that is used: as stated, or the method's own."""
         return self.map or ("predictive_entropy" if self.method == "softmax" else "variance")
+
+    def words(self) -> str:
+        """Method, map and aggregation, with the defaults that were not stated."""
+        passes = f", {self.passes} passes" if self.method in ("mc_dropout", "sampling") else ""
+        about = {
+            "boundary": f" of {self.band:g} mm on both sides" if self.band else " of 4 voxels on both sides",
+            "patch": f" of {self.patch:g} mm" if self.patch else " of 10 voxels",
+        }
+        return f"{self.method}{passes}; map {self.shown_map}; aggregation {self.aggregation}{about.get(self.aggregation, '')}"
+
+
+def source_words(stated: UncertaintySettings | None, outputs: str) -> str:
+    """Where uncertainty will come from, as far as a file can tell: how many checkpoints are given is only known in a run."""
+    if stated is not None:
+        return stated.words()
+    if outputs in RETURNED:
+        return f"{UncertaintySettings(method=RETURNED[outputs]).words()} (outputs = '{outputs}')"
+    alone, several = (UncertaintySettings(method=method) for method in ("softmax", "ensemble"))
+    return (
+        f"{alone.words()}; with several checkpoints {several.method}, map {several.shown_map} (no [model] uncertainty)"
+    )
