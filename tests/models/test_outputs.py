@@ -89,4 +89,4 @@ def test_voxels_that_are_not_finite_are_counted_once_whatever_the_channel():
     ],
 )
 def test_a_fault_says_how_much_and_never_0(nan, infinite, voxels, words):
-    assert fault_of(nan, infinite, voxels) == words
+    assert fault_of({"NaN": nan, "infinity": infinite}, voxels) == words

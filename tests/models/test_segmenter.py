@@ -278,7 +278,7 @@ def test_nan_of_one_member_fails_an_ensemble(segmenter, steps):
     picture = image(10, 10)
     picture[0, 0, 0] = 100
     (prediction,) = segmenter(steps, Wrapped(steps, spoil("nan"))).predict([picture], [FLAT])
-    assert prediction.failure == "NaN in 2 % of voxels"
+    assert prediction.failure == "NaN in 2 % of voxels (pass 2)"
 
 
 @pytest.mark.parametrize("order", [1, -1])

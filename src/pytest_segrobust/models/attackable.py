@@ -34,6 +34,12 @@ DRAWS = 8
 """Passes over which the probabilities of a network that is stochastic by itself are averaged, where none are asked for."""
 
 
+NOTES = {
+    "tta": "attacks are made on the network itself: they do not see that the product averages over augmentations of the "
+    "image, so that what survives them may be the averaging"
+}
+
+
 @dataclass(frozen=True)
 class Nature:
     """What a model is to an attack: whether gradients reach the image, and whether two passes of one image differ."""
@@ -60,6 +66,8 @@ class Attackable:
         self.differentiable = nature.differentiable
         self.stochastic = nature.stochastic
         self.draws = (draws or DRAWS) if nature.stochastic else 1
+        self.note = NOTES.get(segmenter.uncertainty_settings.method, "")
+        """What a reader must know of attacks on this model."""
 
     def log_probabilities(self, images: torch.Tensor, frames: Sequence[Frame]) -> list[torch.Tensor]:
         """For each head (N, classes, *spatial), float32; NaN for an image on which the model crashed.
@@ -157,7 +165,7 @@ class Attackable:
             outputs = [checkpoint(forward, chunk, use_reentrant=False) for chunk in chunks]
         else:
             outputs = [forward(chunk) for chunk in chunks]
-        scores = torch.cat(outputs)[(slice(None), slice(None), *box)]
+        scores = self._networks.mean_part(torch.cat(outputs))[(slice(None), slice(None), *box)]
         return torch.stack(list(scores), -1).float() if segmenter.is_sliced(image) else scores[0].float()
 
 

@@ -1,26 +1,31 @@
-"""Passing batches through the networks: timed, in sliding windows where images are large, averaged over an ensemble."""
+"""Passing batches through the networks: timed, in sliding windows where images are large, each draw from its own seed."""
 
 from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
 
-from pytest_segrobust.errors import ModelError
-from pytest_segrobust.models.crash import SOLID
-from pytest_segrobust.models.outputs import Misshapen, channels_needed, tensor_of, votes
+from pytest_segrobust.models.closed_forms import Component, of_evidence, of_mean_and_variance
+from pytest_segrobust.models.draws import Streams, drawing, have_moved, restore, states
+from pytest_segrobust.models.dropout import Dropout
+from pytest_segrobust.models.output_checks import OutputChecks
+from pytest_segrobust.models.outputs import pair_of, tensor_of
+from pytest_segrobust.models.uncertainty_source import DRAWING, settings_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_segrobust.models.checkpoint import Checkpoint
+    from pytest_segrobust.models.draws import Draw
     from pytest_segrobust.requirements.settings import ModelSettings
 
 
 class Networks:
-    """One network or an ensemble of them, as one function from a batch of images to scores.
+    """One network or several, each as a function from a batch of images to scores.
 
     `passes` counts images (or windows of them) through one network, whatever the batch, and `seconds` the time in
     the networks alone, synchronised on a GPU.
@@ -29,65 +34,135 @@ class Networks:
     def __init__(self, members: Sequence[Checkpoint], settings: ModelSettings, device: torch.device) -> None:
         self.members = tuple(members)
         self.settings = settings
+        self.method = settings_in_force(settings, len(members)).method
         self.device = device
         self.passes = 0
         self.seconds = 0.0
         self.warnings: list[str] = []
-        self._channels: dict[int, int] = {}  # of each member's output, once it is known
-        self._ranged: set[int] = set()  # members of whose values something is known
+        self.has_drawn = False  # random numbers of torch's, in any pass
+        self._checks = OutputChecks(self.members, settings, self.warnings)
         self._fixed_batch = [
             member.input_shape[0] if member.input_shape is not None and len(member.input_shape) else None
             for member in self.members
         ]
+        self._dropout = [Dropout(member.network) for member in self.members] if self.method == "mc_dropout" else []
+        self._stochastic = set(range(len(self.members))) if self.method in DRAWING else set()
+        self._separable: dict[int, bool] = {}  # members whose draws are known to be each image's own, or not to be
 
     @property
     def settled(self) -> bool:
         """Whether every network has returned something that fits the settings."""
-        return len(self._channels) == len(self.members)
+        return self._checks.settled
 
-    @property
-    def probabilistic(self) -> bool:
-        """Whether `scores` are probabilities or votes (else the one network's logits)."""
-        return len(self.members) > 1 or self.settings.outputs != "logits"
+    def member_scores(
+        self,
+        place: int,
+        batch: torch.Tensor,
+        window: Sequence[int] | None,
+        windows_at_once: int,
+        draws: Sequence[Draw] | None = None,
+    ) -> torch.Tensor:
+        """What one network returns for a batch (N, channels, *spatial) that is at least as large as the window.
 
-    def scores(self, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int) -> torch.Tensor:
-        """Scores (N, channels, *spatial) of a batch (N, channels, *spatial) that is at least as large as the window.
-
-        Logits of a single network stay logits; an ensemble gives the mean of its members' probabilities; label maps
-        become votes. Whatever a network raises passes through.
+        That is (N, channels, *spatial) of logits, probabilities, votes (of label maps) or concentrations; or
+        probabilities and after them variances. What overlapping windows say is averaged with the same weights, whatever
+        it is. With `draws`, one for each image, a network that is stochastic draws from them alone; without, from torch's
+        own generator. Whatever a network raises passes through; gradients flow through it.
 
         Raises:
             ModelError: an output cannot fit the settings, whatever the image.
             Misshapen: an output has another shape than its batch asks for.
         """
-        total: torch.Tensor | None = None
-        for place in range(len(self.members)):
-            scores = self.member_scores(place, batch, window, windows_at_once)
-            if len(self.members) > 1 and self.settings.outputs == "logits":
-                scores = scores.softmax(1) if self.settings.activation == "softmax" else scores.sigmoid()
-            total = scores if total is None else total + scores
-        assert total is not None
-        return total if len(self.members) == 1 else total / len(self.members)
+        if draws is None or place not in self._stochastic:
+            before = states(self.device)
+            scores = self._in_windows(lambda some: self._output(place, some), batch, window, windows_at_once)
+            if draws is None or not have_moved(self.device, before):
+                return scores
+            restore(self.device, before)  # the user's generator is left as it was, and what was drawn is thrown away
+            self._stochastic.add(place)
+            self.warnings.append(
+                f"{self._name(place)} draws random numbers as it predicts, so that two passes of one image differ. Each "
+                "image is given numbers of its own, which repeat; for the mean of several passes, set uncertainty = "
+                '"sampling" in [model]'
+            )
+        if not _is_larger(batch, window):
+            return self.drawn(place, batch, [draw.seed_of() for draw in draws])
+        return torch.cat(
+            [
+                self._in_windows(_Windows(self, place, draw), batch[i : i + 1], window, windows_at_once)
+                for i, draw in enumerate(draws)
+            ]
+        )
 
-    def member_scores(
-        self, place: int, batch: torch.Tensor, window: Sequence[int] | None, windows_at_once: int
+    def component(self, scores: torch.Tensor, *, entropies: bool) -> Component:
+        """Probabilities out of scores, with what the network itself says of their spread; `entropies` too if asked for."""
+        outputs = self.settings.outputs
+        if outputs == "mean_variance":
+            return of_mean_and_variance(*scores.chunk(2, 1), entropies=entropies)
+        if outputs == "dirichlet":
+            return of_evidence(scores, entropies=entropies)
+        if outputs != "logits":
+            return Component(scores)
+        return Component(scores.softmax(1) if self.settings.activation == "softmax" else scores.sigmoid())
+
+    def mean_part(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores without what a network of two outputs says of its own doubt: probabilities where it returns any."""
+        if self.settings.outputs == "mean_variance":
+            return scores.chunk(2, 1)[0]
+        return scores / scores.sum(1, keepdim=True) if self.settings.outputs == "dirichlet" else scores
+
+    def impossible(self, scores: torch.Tensor) -> torch.Tensor | None:
+        """Where (N, *spatial) a variance is negative or a concentration not above 0; None where there are neither."""
+        if self.settings.outputs == "mean_variance":
+            return (scores.chunk(2, 1)[1] < 0).any(1)
+        return (scores <= 0).any(1) if self.settings.outputs == "dirichlet" else None
+
+    def _in_windows(
+        self,
+        forward: Callable[[torch.Tensor], torch.Tensor],
+        batch: torch.Tensor,
+        window: Sequence[int] | None,
+        windows_at_once: int,
     ) -> torch.Tensor:
-        """What one network returns, as `scores` does: logits, probabilities or votes; gradients flow through it."""
-        if window is None or tuple(batch.shape[2:]) == tuple(window):
-            return self._output(place, batch)
+        if window is None or not _is_larger(batch, window):
+            return forward(batch)
         from monai.inferers.utils import sliding_window_inference
 
         scores = sliding_window_inference(
             batch,
             roi_size=tuple(window),
             sw_batch_size=windows_at_once,
-            predictor=lambda windows: self._output(place, windows),
+            predictor=forward,
             overlap=self.settings.overlap,
             mode="gaussian",
         )
         return tensor_of(scores)
 
-    def _output(self, place: int, batch: torch.Tensor) -> torch.Tensor:
+    def drawn(self, place: int, batch: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
+        """One network's output with random draws, each image's from its own seed."""
+        separable = self._separable.get(place, bool(self._dropout))
+        if len(batch) == 1 or not separable:
+            return torch.cat([self._alone(place, batch[i : i + 1], seed) for i, seed in enumerate(seeds)])
+        before = states(self.device)
+        together = self._output(place, batch, Streams(self.device, seeds))
+        strayed = have_moved(self.device, before)  # something else than dropout draws, or dropout of another layout
+        restore(self.device, before)
+        if place in self._separable and not strayed:
+            return together
+        # nothing but a comparison tells whether rows of a layer are the images of the batch, once and for all
+        alone = torch.cat([self._alone(place, batch[i : i + 1], seed) for i, seed in enumerate(seeds)])
+        other = self._alone(place, batch[:1], seeds[0] + 1)  # how far draws of another seed take it
+        self._separable[place] = not strayed and _apart(together, alone) <= 0.05 * _apart(other, alone[:1])
+        return alone
+
+    def _alone(self, place: int, image: torch.Tensor, seed: int) -> torch.Tensor:
+        with drawing(self.device, seed):
+            before = None if self.has_drawn else states(self.device)
+            output = self._output(place, image)
+            self.has_drawn = before is None or have_moved(self.device, before)
+        return output
+
+    def _output(self, place: int, batch: torch.Tensor, streams: Streams | None = None) -> torch.Tensor:
         """One network's output as scores, checked against the settings the first time."""
         count = len(batch)
         fixed = self._fixed_batch[place]
@@ -95,89 +170,31 @@ class Networks:
             if count > fixed:
                 return torch.cat([self._output(place, part) for part in torch.split(batch, fixed)])
             batch = torch.cat([batch, batch.new_zeros((fixed - count, *batch.shape[1:]))])
+        dropout = self._dropout[place] if self._dropout else None
         started = self._now()
         try:
-            with torch.autocast(self.device.type, enabled=self.settings.precision == "mixed"):
-                output = self.members[place].network(batch)
-            output = tensor_of(output)
+            with (
+                torch.autocast(self.device.type, enabled=self.settings.precision == "mixed"),
+                nullcontext() if dropout is None else dropout.on(streams),
+            ):
+                returned = self.members[place].network(batch)
+            pair = pair_of(returned) if self.settings.outputs == "mean_variance" else (tensor_of(returned),)
         finally:
             self.seconds += self._now() - started
             self.passes += count
-        if fixed is not None and output.ndim and len(output) == fixed:
-            output = output[:count]
-        if output.dtype in (torch.float16, torch.bfloat16):
-            output = output.float()
-        if self.settings.outputs == "labels":
-            output = self._voted(place, output, batch)
-        elif place not in self._channels and output.ndim == batch.ndim:
-            if len(output) == count:
-                self._settle(place, output)
-            elif batch.ndim == 4 and _is_solid(self.members[place].network):  # torch took the batch for one volume
-                raise ModelError(f"{self._name(place)}: {SOLID}")
-        expected = (count, self._channels.get(place), *batch.shape[2:])
-        if tuple(output.shape) != expected:
-            raise Misshapen(tuple(output.shape), expected)
-        if place not in self._ranged and self.settings.outputs != "labels":
-            self._judge_range(place, output)
-        return output
+        if dropout is not None:
+            self._judge_dropout(place, dropout)
+        return self._checks.checked(place, batch, pair, count)
 
-    def _voted(self, place: int, output: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-        """A label map as votes; what is none comes back as it is."""
-        with_channels = output.ndim == batch.ndim
-        if place not in self._channels:
-            if with_channels and output.shape[1] > 1:
-                raise ModelError(
-                    f'outputs = "labels", but {self._name(place)} returned {output.shape[1]} channels: '
-                    'set outputs = "logits" or "probabilities"'
-                )
-            if output.is_floating_point() and bool((output != output.round()).logical_and(output.isfinite()).any()):
-                raise ModelError(
-                    f'outputs = "labels", but {self._name(place)} returned fractions: check outputs in [model]'
-                )
-        if with_channels and output.shape[1] == 1:
-            output = output[:, 0]
-        if output.ndim != batch.ndim - 1:
-            return output
-        scores = votes(output, channels_needed(self.settings))
-        self._channels.setdefault(place, scores.shape[1])
-        return scores
-
-    def _settle(self, place: int, output: torch.Tensor) -> None:
-        """Compare a network's first output with the settings: later it is a case's failure, now the set-up's fault."""
-        channels, needed = output.shape[1], channels_needed(self.settings)
-        name = self._name(place)
-        if self.settings.activation == "softmax" and channels == 1:
-            raise ModelError(f'{name} returned 1 channel, which softmax cannot decide: set activation = "sigmoid"')
-        if channels < needed:
-            raise ModelError(
-                f"{name} returned {channels} channels, but [model] classes names channel {needed - 1} "
-                "(the first is 0): correct classes, or is it the checkpoint of another net?"
-            )
-        if not output.is_floating_point():
-            raise ModelError(f'{name} returned {output.dtype}: for a map of labels set outputs = "labels"')
-        first = self._channels.get(0)
-        if first is not None and first != channels:
-            raise ModelError(f"{name} returned {channels} channels and the ensemble's first network {first}")
-        self._channels[place] = channels
-
-    def _judge_range(self, place: int, output: torch.Tensor) -> None:
-        """Compare the values of a network's first finite output with what [model] outputs says they are."""
-        low, high = (float(bound) for bound in torch.aminmax(output.detach()))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return  # a failure of this case, which says nothing about the settings
-        like_probabilities = low >= -1e-3 and high <= 1 + 1e-3
-        if self.settings.outputs == "probabilities" and not like_probabilities:
-            raise ModelError(
-                f'outputs = "probabilities", but {self._name(place)} returned values from {low:.3g} to {high:.3g}: '
-                'set outputs = "logits"'
-            )
-        self._ranged.add(place)  # after what raises: a wrong set-up is wrong for every requirement, not for the first
-        if self.settings.activation == "softmax":
-            like_probabilities = like_probabilities and bool((output.detach().sum(1) - 1).abs().max() < 1e-3)
-        if self.settings.outputs == "logits" and like_probabilities and high > low:
-            self.warnings.append(
-                f"{self._name(place)} seems to return probabilities, read as logits: check outputs in [model]"
-            )
+    def _judge_dropout(self, place: int, dropout: Dropout) -> None:
+        if not dropout.found:
+            raise dropout.missing(self._name(place))
+        warning = (
+            f"{self._name(place)} calls dropout in its forward rather than by a layer: {dropout.functional} such calls of a "
+            "pass are switched on too, for passes with dropout"
+        )
+        if dropout.functional and warning not in self.warnings:
+            self.warnings.append(warning)
 
     def _name(self, place: int) -> str:
         return self.members[place].path
@@ -190,7 +207,29 @@ class Networks:
         return time.perf_counter()
 
 
-def _is_solid(network: torch.nn.Module) -> bool:
-    """Whether all convolutions are 3-D."""
-    kinds = {getattr(module, "original_name", type(module).__name__) for module in network.modules()}
-    return "Conv3d" in kinds and "Conv2d" not in kinds
+class _Windows:
+    """One image's windows through one network, each with a seed of its own, however many are passed at once."""
+
+    def __init__(self, networks: Networks, place: int, draw: Draw) -> None:
+        self._networks = networks
+        self._place = place
+        self._draw = draw
+        self._seen = 0
+
+    def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+        first = self._seen
+        self._seen += len(windows)
+        return self._networks.drawn(
+            self._place, windows, [self._draw.seed_of(window) for window in range(first, self._seen)]
+        )
+
+
+def _is_larger(batch: torch.Tensor, window: Sequence[int] | None) -> bool:
+    return window is not None and tuple(batch.shape[2:]) != tuple(window)
+
+
+def _apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The largest difference between two outputs; endless where they have not the same shape."""
+    if one.shape != other.shape:
+        return math.inf
+    return float((one.nan_to_num() - other.nan_to_num()).abs().amax())

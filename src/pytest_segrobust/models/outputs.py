@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_segrobust.requirements.settings import ModelSettings
 
 KEYS = ("logits", "out", "pred")
+PAIR_KEYS = (("probabilities", "mean", "out"), ("variances", "variance", "var"))
 
 
 class Misshapen(Exception):  # noqa: N818 - it is a finding about one case, not an error for the user
@@ -45,6 +46,32 @@ def tensor_of(output: Any) -> torch.Tensor:
     raise ModelError(f"the network returned {type(output).__name__}, not a tensor")
 
 
+def pair_of(output: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities and their variances: a tuple or list of two, or a dictionary with a name of each.
+
+    Raises ModelError for anything else.
+    """
+    if isinstance(output, Mapping):
+        first, second = (next((key for key in keys if key in output), None) for keys in PAIR_KEYS)
+        if first is None or second is None:
+            keys = ", ".join(str(key) for key in output)
+            raise ModelError(
+                f'outputs = "mean_variance", but the network returned a dictionary of {keys}: name the two '
+                f"{PAIR_KEYS[0][0]} and {PAIR_KEYS[1][0]}"
+            )
+        output = (output[first], output[second])
+    if (
+        not isinstance(output, (tuple, list))
+        or len(output) != 2
+        or not all(isinstance(o, torch.Tensor) for o in output)
+    ):
+        kind = f"{len(output)} outputs" if isinstance(output, (tuple, list)) else type(output).__name__
+        raise ModelError(
+            f'outputs = "mean_variance", but the network returned {kind}: return (probabilities, variances), two tensors'
+        )
+    return output[0], output[1]
+
+
 def channels_needed(settings: ModelSettings) -> int:
     """The least number of output channels with which every structure has its own."""
     return max(index for channels in channels_of(settings) for index in channels) + 1
@@ -74,11 +101,11 @@ def not_finite(scores: torch.Tensor) -> tuple[int, int]:
     return int(scores.isnan().any(0).sum()), int(scores.isinf().any(0).sum())
 
 
-def fault_of(nan: int, infinite: int, voxels: int) -> str | None:
-    """The words of a failure, as "NaN in 12 % of voxels", or None where there is nothing to say."""
+def fault_of(counts: Mapping[str, int], voxels: int) -> str | None:
+    """The words of a failure, as "NaN in 12 % of voxels", from counts by name; None where there is nothing to say."""
     parts = [
         f"{name} in {100 * count / voxels:.2g} % of voxels" if count < voxels else f"{name} in all voxels"
-        for name, count in (("NaN", nan), ("infinity", infinite))
+        for name, count in counts.items()
         if count
     ]
     return " and ".join(parts) or None

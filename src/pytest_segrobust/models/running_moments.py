@@ -43,15 +43,19 @@ class RunningMoments:
         """One more pass; `variances` (N, classes, *spatial) and `expected_entropy` (N, 1, *spatial) it has by itself."""
         first = self.passes == 0
         self.passes += 1
-        # a sum rather than the running mean, so that an ensemble's mean has the same bits with and without a map
-        self._total = probabilities.clone() if first else self._total.add_(probabilities)
+        # a sum beside the running mean, so that the mean has the same bits with and without a map
+        self._total = probabilities if first else self._added(self._total, probabilities)
         if self._shown in SPREADS or (self._shown is not None and self._structures is not None):
             self._spread(self._heads(probabilities), first=first)
         if self._shown in SPREADS and variances is not None:
-            self._within = variances.clone() if first else self._within.add_(variances)
+            self._within = variances if first else self._added(self._within, variances)
         if self._shown in SPLITS:
             one = self._entropy_of(self._heads(probabilities)) if expected_entropy is None else expected_entropy
-            self._entropy = one if first else self._entropy.add_(one)
+            self._entropy = one if first else self._added(self._entropy, one)
+
+    def _added(self, total: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
+        """The sum; in place from the third on, for the first may be the network's own."""
+        return total + one if self.passes == 2 else total.add_(one)
 
     def _spread(self, heads: torch.Tensor, *, first: bool) -> None:
         if first:
@@ -98,12 +102,14 @@ class RunningMoments:
         heads = heads.clamp(0, 1)
         if self._structures is None:
             return entropy(heads)
-        return (torch.special.entr(heads) + torch.special.entr(1 - heads)).clamp_min_(0)
+        summed: torch.Tensor = torch.special.entr(heads) + torch.special.entr(1 - heads)
+        return summed.clamp_min_(0)
 
 
 def entropy(probabilities: torch.Tensor) -> torch.Tensor:
     """H = -Σ p ln p of (N, classes, *spatial) in nats, (N, 1, *spatial)."""
-    return torch.special.entr(probabilities).sum(1, keepdim=True).clamp_min_(0)
+    summed: torch.Tensor = torch.special.entr(probabilities).sum(1, keepdim=True)
+    return summed.clamp_min_(0)
 
 
 def of_winner(scores: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

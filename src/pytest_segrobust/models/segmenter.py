@@ -8,6 +8,7 @@ import torch
 
 from pytest_segrobust.errors import ModelError, SegrobustError
 from pytest_segrobust.models.attackable import Attackable, Nature, nature
+from pytest_segrobust.models.augmentation import intensities, remark
 from pytest_segrobust.models.checkpoint import open_checkpoint
 from pytest_segrobust.models.crash import crash
 from pytest_segrobust.models.devices import choose_device, default_batch_size
@@ -15,10 +16,12 @@ from pytest_segrobust.models.fingerprint import package_of, sha256_of_sources
 from pytest_segrobust.models.forward import Networks
 from pytest_segrobust.models.functions import find_function
 from pytest_segrobust.models.normalisation import normalised, preprocessed
+from pytest_segrobust.models.output_checks import is_solid
 from pytest_segrobust.models.padding import padded_shape
+from pytest_segrobust.models.passes import Identity, Passes
 from pytest_segrobust.models.prediction import Prediction
 from pytest_segrobust.models.programs import spatial_shape
-from pytest_segrobust.models.reading import Reader, volume
+from pytest_segrobust.models.reading import Image, Keep, Reader
 from pytest_segrobust.models.uncertainty_source import UncertaintySource, settings_in_force, source_of
 
 if TYPE_CHECKING:
@@ -84,7 +87,9 @@ class Segmenter:
         self.window = _window_of(members, settings)
         self.nature: Nature | None = None  # once an attack has asked
         self._networks = Networks(members, settings, device)
-        self._reader = Reader(self._networks, settings, self.window, self.dtype)
+        self._passes = Passes(self._networks, settings, self.uncertainty_settings, self.window, seed)
+        self._reader = Reader(self._passes, settings, self.window, self.dtype)
+        self._axes = _axes_of(members, settings, self.window)
         typical = self.window or TYPICAL_SHAPE[settings.dimensions or 3]
         self.batch_size = settings.batch_size or default_batch_size(device, typical, settings.channels)
 
@@ -101,10 +106,10 @@ class Segmenter:
     @property
     def uncertainty(self) -> UncertaintySource:
         """Where uncertainty comes from, in words for reports."""
-        members = len(self._networks.members)
-        used = self.uncertainty_settings
-        passes = {"softmax": 1, "mc_dropout": used.passes, "sampling": used.passes}.get(used.method, 1)
-        return source_of(self.settings, used, members, members * passes)
+        used, settings = self.uncertainty_settings, self.settings
+        passes = len(self._passes.plan(self._axes))
+        said = remark(settings, used, self._axes) if used.method == "tta" else ""
+        return source_of(settings, used, len(self._networks.members), passes, said)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -129,12 +134,14 @@ class Segmenter:
         Raises:
             ModelError: the set-up is wrong, rather than a case: channels, dimensions, window, memory.
         """
-        if len(images) != len(spacings):
-            raise ModelError(f"{len(images)} images were given with {len(spacings)} spacings")
+        if len(images) != len(spacings) or (keys and len(images) != len(keys)):
+            raise ModelError(f"{len(images)} images were given with {len(spacings)} spacings and {len(keys)} keys")
+        keep = Keep(keep_probabilities, keep_uncertainty and not self.uncertainty.reason)
+        cases = list(zip(images, spacings, keys or [""] * len(images), strict=True))
         predictions: dict[int, Prediction] = {}
         with torch.inference_mode():
             for shape, indices in self._groups(images):
-                predictions.update(self._predict_group(shape, indices, images, spacings, keep=keep_probabilities))
+                predictions.update(self._predict_group(shape, [(index, *cases[index]) for index in indices], keep))
         return [predictions[index] for index in range(len(images))]
 
     def attackable(
@@ -182,33 +189,35 @@ class Segmenter:
         yield from groups.items()
 
     def _predict_group(
-        self,
-        shape: tuple[int, ...],
-        indices: list[int],
-        images: Sequence[torch.Tensor],
-        spacings: Sequence[tuple[float, ...]],
-        *,
-        keep: bool,
+        self, shape: tuple[int, ...], cases: list[tuple[int, torch.Tensor, tuple[float, ...], str]], keep: Keep
     ) -> Iterator[tuple[int, Prediction]]:
+        """Predictions by index of cases (index, image, spacing, key) that may share a batch."""
         size = self.batch_size
         if self.settings.batch_size is None:
             size = min(size, default_batch_size(self.device, self.window or shape, self.settings.channels))
-        for start in range(0, len(indices), size):
-            prepared: dict[int, torch.Tensor] = {}
-            for index in indices[start : start + size]:
+        for start in range(0, len(cases), size):
+            prepared: dict[int, Image] = {}
+            for index, image, spacing, key in cases[start : start + size]:
                 try:
-                    prepared[index] = self.prepare(images[index], spacings[index])
+                    variants = tuple(self.prepare(variant, spacing) for variant in self._variants(image))
+                    prepared[index] = Image(variants, Identity(key))
                 except SegrobustError:
                     raise
                 except Exception as error:
                     yield index, Prediction(None, failure=crash(error, " in preprocess"))
-            if self.is_sliced(images[indices[start]]):
-                for index, image in prepared.items():
-                    yield index, volume(list(self._reader.read(image.unbind(-1), shape, size, keep=keep)))
+            if self.is_sliced(cases[start][1]):
+                for index, volume in prepared.items():
+                    yield index, self._reader.volume(list(self._reader.read(volume.slices(), shape, size, keep)))
             else:
-                readings = self._reader.read(list(prepared.values()), shape, size, keep=keep)
+                readings = self._reader.read(list(prepared.values()), shape, size, keep)
                 for index, reading in zip(prepared, readings, strict=True):
                     yield index, reading.prediction()
+
+    def _variants(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """The image (channels, *spatial) in its own units, and after it its changes of intensity, where passes need them."""
+        if self.uncertainty_settings.method != "tta":
+            return [image]
+        return [change.of(image.to(self.device)) for change in intensities(self.settings)]
 
     def prepare(self, image: torch.Tensor, spacing: tuple[float, ...]) -> torch.Tensor:
         """What the network is given of an image (channels, *spatial) in its own units, before padding."""
@@ -250,6 +259,15 @@ def _dtype_of(members: Sequence[Checkpoint]) -> torch.dtype:
             if parameter.is_floating_point():
                 return parameter.dtype
     return torch.float32
+
+
+def _axes_of(members: Sequence[Checkpoint], settings: ModelSettings, window: tuple[int, ...] | None) -> int:
+    """How many spatial axes the networks see, as far as can be told before an image is there."""
+    if settings.dimensions is not None:
+        return settings.dimensions
+    if window is not None:
+        return len(window)
+    return 3 if any(is_solid(member.network) for member in members) else 2
 
 
 def _window_of(members: Sequence[Checkpoint], settings: ModelSettings) -> tuple[int, ...] | None:
