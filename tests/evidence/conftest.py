@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,11 @@ from pytest_segrobust.evidence.records import (
 from pytest_segrobust.evidence.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from types import ModuleType
+
+specification = importlib.util.spec_from_file_location("uncertain", Path(__file__).with_name("uncertain.py"))
+_uncertain = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(_uncertain)
 
 STRUCTURES = ("anterior", "posterior")
 DECLARED = (
@@ -45,6 +51,12 @@ def synthetic_store(tmp_path: Path):
 def build_run():
     """`build`, for a run of another size."""
     return build
+
+
+@pytest.fixture(scope="session")
+def uncertain() -> ModuleType:
+    """Results about uncertainty, see `uncertain.py`."""
+    return _uncertain
 
 
 def step(perturbation: str, **parameters: float | str) -> dict[str, Any]:

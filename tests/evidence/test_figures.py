@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pytest_segrobust.evidence.html.colour_map import STOPS, palette
 from pytest_segrobust.evidence.html.curve import degradation_curve
 from pytest_segrobust.evidence.html.forest import forest_row, place
-from pytest_segrobust.evidence.html.overlay import outline, panels
+from pytest_segrobust.evidence.html.overlay import outline, panels, uncertainty_scale
 from pytest_segrobust.evidence.html.paired import paired_plot
 from pytest_segrobust.evidence.html.severity_axis import severity_axis
 from pytest_segrobust.evidence.picture import Picture
@@ -287,3 +288,104 @@ def test_a_failed_prediction_leaves_the_reference():
     assert 'class="prediction"' in clean.svg
     assert 'class="prediction"' not in perturbed.svg
     assert 'class="reference"' in perturbed.svg
+
+
+def with_maps(uncertainty: np.ndarray, **about) -> Picture:
+    """A picture whose prediction misses one row of its reference, with its uncertainty, clean and perturbed."""
+    image = np.zeros(uncertainty.shape)
+    reference = np.zeros(uncertainty.shape, dtype=bool)
+    reference[1:3, 1:3] = True
+    missed = reference.copy()
+    missed[2] = False
+    return Picture(
+        "R",
+        "c",
+        "s",
+        {
+            "clean": image,
+            "perturbed": image,
+            "reference": reference,
+            "clean_prediction": reference,
+            "prediction": missed,
+            "clean_uncertainty": uncertainty / 2,
+            "uncertainty": uncertainty,
+        },
+        {"uncertainty_map": "predictive_entropy", **about},
+    )
+
+
+def test_uncertainty_has_the_same_colours_clean_and_perturbed_and_the_wrong_voxels_on_it():
+    values = np.linspace(0, 0.8, 25).reshape(5, 5)
+    drawn = panels(with_maps(values, uncertainty_range=[0.0, 0.8]))
+
+    assert [panel.title for panel in drawn] == ["clean", "perturbed", "uncertainty, clean", "uncertainty, perturbed"]
+    assert [panel.under for panel in drawn] == ["", "", "clean", "perturbed"]
+    np.testing.assert_array_equal(decoded(drawn[3].svg), np.round(values / 0.8 * 255))
+    np.testing.assert_array_equal(decoded(drawn[2].svg), np.round(values / 1.6 * 255))
+    assert 'class="wrong"' not in drawn[2].svg
+    assert fill(re.search(r'class="wrong" d="([^"]+)"', drawn[3].svg)[1], (5, 5)).sum() == 2
+    assert 'class="reference"' not in drawn[3].svg
+    assert "uncertainty of the perturbed image" in drawn[3].svg
+
+
+def test_the_colour_bar_says_the_largest_value_and_the_name_of_the_map():
+    picture = with_maps(np.full((5, 5), 0.25), uncertainty_range=[0.0, 0.8])
+
+    assert uncertainty_scale(picture)["high"] == "0.800"
+    assert uncertainty_scale(picture)["name"] == "predictive entropy"
+    assert uncertainty_scale(with_maps(np.full((5, 5), 0.25)))["high"] == "0.250"
+    assert uncertainty_scale(with_maps(np.zeros((5, 5))))["high"] == "0 everywhere"
+    assert not decoded(panels(with_maps(np.zeros((5, 5))))[3].svg).any()
+    assert uncertainty_scale(picture_without_maps()) is None
+
+
+def picture_without_maps() -> Picture:
+    return Picture("R", "c", "s", {"clean": np.zeros((5, 5))}, {})
+
+
+def test_a_large_uncertainty_map_is_reduced_and_keeps_its_colours():
+    from PIL import Image
+
+    svg = panels(with_maps(np.full((300, 200), 0.5), uncertainty_range=[0, 0.5]), most_pixels=100)[3].svg
+    import base64
+    import io
+
+    image = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", svg)[1])))
+    assert image.width * image.height <= 100
+    assert image.convert("RGB").getpixel((0, 0)) == tuple(palette()[255])
+
+
+def test_a_failed_prediction_leaves_a_gap_under_its_picture():
+    whole = with_maps(np.ones((5, 5)))
+    arrays = {name: array for name, array in whole.arrays.items() if name not in ("uncertainty", "prediction")}
+
+    assert [panel.under for panel in panels(Picture("R", "c", "s", arrays, {}))] == ["", "", "clean"]
+
+
+def test_the_colours_of_uncertainty_rise_evenly_in_lightness():
+    linear = palette() / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    lightness = np.where(luminance > (6 / 29) ** 3, 116 * np.cbrt(luminance) - 16, luminance * (29 / 3) ** 3)  # CIE L*
+    steps = np.diff(lightness[::15])  # fine enough to see a dip, coarse enough for colours of 8 bits
+
+    assert lightness[0] < 20
+    assert lightness[-1] > 85
+    assert 3 < steps.min() < steps.max() < 1.5 * steps.min()
+    assert tuple(palette()[0]) == tuple(int(STOPS[0][at : at + 2], 16) for at in (1, 3, 5))
+
+
+def test_the_stops_are_those_of_viridis():
+    import matplotlib as mpl
+
+    stops = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in STOPS])
+    expected = mpl.colormaps["viridis"](np.linspace(0, 1, len(STOPS)))[:, :3] * 255
+
+    assert np.abs(stops - expected).max() < 2
+
+
+def test_a_correlation_has_no_values_of_single_cases_to_draw(uncertain):
+    pairs = [CaseResult("a", "a", "anterior", 0.9, 0.5, None), CaseResult("b", "b", "anterior", 0.9, 0.7, None)]
+
+    assert paired_plot(uncertain.result(cases=pairs), prefix="p") is None
+    assert paired_plot(uncertain.result(cases=pairs, uncertainty=None), prefix="p") is not None

@@ -307,3 +307,91 @@ def test_no_report_and_a_broken_report_are_errors(tmp_path: Path):
     (tmp_path / "report.json").write_text("{")
     with pytest.raises(EvidenceError, match="cannot be read as a report"):
         write_html(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def uncertain_text(tmp_path_factory, synthetic_store: Store, uncertain) -> str:
+    """The page of one requirement about uncertainty, with its pictures."""
+    run = {"status": "complete", "model": {"uncertainty": uncertain.SOURCE["words"]}}
+    with Store.create(tmp_path_factory.mktemp("uncertain") / "run.sqlite", run) as store:
+        store.put_result(uncertain.result())
+        for picture in synthetic_store.pictures("ROB-001"):
+            arrays, about = uncertain.with_maps(picture)
+            store.put_picture("UNC-007", picture.case, picture.structure, arrays, about)
+        return render_html(build_report(store), store.pictures())
+
+
+def test_a_requirement_about_uncertainty_has_its_figures_tables_and_maps(uncertain_text: str):
+    page = Page(uncertain_text)
+    said = " ".join(" ".join(page.text).split())
+
+    assert uncertain_text.count("<h4>Uncertainty, anterior</h4>") == 1
+    for name in (
+        "Uncertainty and error.",
+        "Risk and coverage.",
+        "Reliability.",
+        "Removing uncertain voxels.",
+        "Uncertainty of wrong and right voxels.",
+        "Uncertainty and error by severity.",
+    ):
+        assert name in said
+    assert "+0.523 [+0.238, +0.742]" in said
+    assert said.count("uncertainty, perturbed") == 3
+    assert uncertain_text.count('class="ramp"') == 3
+    assert "wrong voxels" in said
+    assert re.search(r"Identification.* uncertainty 20 passes with dropout switched on", said)
+
+
+def test_the_page_of_uncertainty_is_a_sound_page(uncertain_text: str):
+    page = Page(uncertain_text)
+    test_nothing_is_loaded_from_anywhere(uncertain_text, page)
+    test_ids_are_unique_and_every_link_leads_somewhere(page)
+    test_pictures_and_figures_have_a_text_alternative(page)
+    test_tables_have_headers_and_headings_do_not_skip_a_level(page)
+    test_the_page_claims_nothing_that_a_test_cannot_show(uncertain_text)
+
+    described = [a["aria-describedby"] for a in page.all("svg") if a.get("aria-describedby")]
+    assert len(described) == 6
+    assert set(described) <= {a["id"] for _, a in page.elements if "id" in a}
+
+
+def test_hostile_names_in_uncertainty_come_out_as_text(tmp_path: Path, uncertain):
+    shown = uncertain.uncertainty()
+    for key in ("scatter", "clean_scatter"):
+        shown[key]["point"] = HOSTILE
+        for case in shown[key]["cases"]:
+            case |= {"case": HOSTILE + case["case"], "failure": HOSTILE}
+    shown |= {"structure": HOSTILE, "alarm_rule": HOSTILE, "source": dict.fromkeys(uncertain.SOURCE, HOSTILE)}
+    shown["risk_coverage"]["reason"] = HOSTILE
+    for row in shown["by_severity"]:
+        row["point"] = HOSTILE
+    with Store.create(tmp_path / "run.sqlite", {"model": {"uncertainty": {"words": HOSTILE}}}) as store:
+        store.put_result(uncertain.result(shown, measure=HOSTILE))
+        import numpy as np
+
+        maps = {"clean": np.zeros((9, 9)), "clean_uncertainty": np.ones((9, 9)), "reference": np.eye(9, dtype=bool)}
+        store.put_picture("UNC-007", HOSTILE, HOSTILE, maps, {"uncertainty_map": HOSTILE, "uncertainty_range": [0, 1]})
+        text = render_html(build_report(store), store.pictures())
+    page = Page(text)
+
+    assert [script.get("type") for script in page.all("script")] == ["application/json"]
+    assert page.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert "".join(page.text).count("<script>alert(1)</script>") > 60
+
+
+def test_a_page_without_uncertainty_has_no_trace_of_it(text: str):
+    body = text[text.index("<body>") : text.index('<script type="application/json"')]
+
+    assert "ncertain" not in body
+    assert not re.search(r'class="(wrong|ramp|colours|under-|uncertainty)', body)
+    assert "<desc" not in body
+
+
+def test_twenty_requirements_about_uncertainty_stay_below_five_megabytes(tmp_path: Path, uncertain):
+    shown = uncertain.uncertainty(60)
+    with Store.create(tmp_path / "run.sqlite", {}) as store:
+        store.put_result(uncertain.result(shown))
+        one = len(render_html(build_report(store)).encode())
+
+    assert 20 * one < 5_000_000

@@ -69,6 +69,28 @@ def test_the_schema_refuses_an_unknown_verdict_and_a_missing_key(synthetic_store
             check(report)
 
 
+def test_uncertainty_fits_the_schema_and_can_be_read_back(tmp_path: Path, uncertain):
+    with Store.create(tmp_path / "run.sqlite", {}) as store:
+        store.put_result(uncertain.result())
+        report = json.loads(json.dumps(build_report(store)))
+        kept = store.results()["UNC-007"]
+    check(report)
+
+    assert result_of(report["requirements"][0]) == kept
+    assert kept.uncertainty == uncertain.uncertainty()
+
+
+def test_the_schema_refuses_uncertainty_without_a_part(tmp_path: Path, uncertain):
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    with Store.create(tmp_path / "run.sqlite", {}) as store:
+        store.put_result(uncertain.result())
+        report = build_report(store)
+    del report["requirements"][0]["uncertainty"]["scatter"]["cases"][0]["error"]
+
+    with pytest.raises(jsonschema.ValidationError):
+        check(report)
+
+
 def test_every_verdict_is_counted(synthetic_store: Store):
     assert build_report(synthetic_store)["verdicts"] == {
         "passed": 3, "failed": 2, "inconclusive": 1, "not_evaluable": 1, "invalid": 1, "not_run": 1,

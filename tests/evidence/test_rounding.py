@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_segrobust.evidence.rounding import exact, interval_text, percent, rounded
+from pytest_segrobust.evidence.rounding import exact, interval_text, percent, rounded, signed
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -88,3 +88,11 @@ def test_a_stated_number_is_printed_as_it_was_stated():
 def test_a_share_is_printed_in_percent():
     assert percent(0.1173, "up") == "11.8 %"
     assert percent(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5231, "+0.523"), (-0.5231, "-0.523"), (0.0, "0"), (1e-15, "0"), (None, "–"), (math.inf, "+∞")],
+)
+def test_a_signed_number_says_its_sign_above_zero_too(value, text):
+    assert signed(value) == text

@@ -154,3 +154,35 @@ def test_a_result_without_numbers_still_says_why(verdict):
 
     assert verdict.replace("_", " ").upper() + ": " in text
     assert "estimate" not in text
+
+
+@pytest.mark.parametrize(
+    ("measure", "estimate", "interval", "limit", "text"),
+    [
+        ("Spearman correlation with error", 0.523, (0.238, 0.7412), 0.4, "+0.523 [+0.238, +0.742]"),
+        ("Kendall correlation with error across severities", -0.2, (-0.31, 0.012), 0.0, "-0.200 [-0.310, +0.0120]"),
+        ("DSC gained by removing uncertain voxels", 0.0, (-0.01, 0.02), 0.0, "0 [-0.0100, +0.0200]"),
+        ("nAURC", 0.39996, (0.31, 0.5), 0.4, "+0.39996 [+0.310, +0.500]"),
+        ("AURC", 0.121, (0.1, 0.14), 0.2, "0.121 [0.100, 0.140]"),
+        ("silent failure rate", 0.04, (0.0, 0.11), 0.1, "0.0400 [0, 0.110]"),
+        ("ECE", 0.041, (0.03, 0.05), 0.1, "0.0410 [0.0300, 0.0500]"),
+        ("volume bias", 0.041, (0.03, 0.05), 0.1, "0.0410 [0.0300, 0.0500]"),
+    ],
+)
+def test_measures_of_uncertainty_have_three_digits_and_a_sign_where_zero_knows_nothing(
+    measure, estimate, interval, limit, text
+):
+    found = replace(RESULT, measure=measure, estimate=estimate, interval=interval, limit=limit, comparison="above")
+
+    assert f"{words.estimate(found)} {words.interval(found)}" == text
+    assert any(text in line for line in summary_lines([found], width=100))
+    assert f"{measure} = {text}" in failure_text(found)
+
+
+def test_the_measures_printed_with_a_sign_are_those_that_know_nothing_at_zero():
+    from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
+
+    for measure in MEASURES.values():
+        both_sides = measure.no_information == 0 and measure.lowest != 0
+        found = replace(RESULT, measure=measure.name, estimate=0.5, limit=None)
+        assert words.estimate(found).startswith("+") == both_sides, measure.key

@@ -34,6 +34,12 @@ def rounded(value: float | None, toward: Toward = "nearest", *, beside: float | 
     return text
 
 
+def signed(value: float | None, toward: Toward = "nearest", *, beside: float | None = None) -> str:
+    """As `rounded`, with the sign of a number above zero too: `+0.52`, for a correlation or a gain."""
+    text = rounded(value, toward, beside=beside)
+    return f"+{text}" if value is not None and value > 0 and text != "0" else text
+
+
 def interval_text(interval: tuple[float | None, float | None] | None) -> str:
     """`[L, U]`, both bounds rounded outwards."""
     if interval is None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .rounding import exact, percent, rounded
+from .rounding import exact, percent, rounded, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .records import BreakingPoint, GrossFailures, RequirementResult, Verdict
+    from .rounding import Toward
 
 _BETTER_LOW = ("below", "at most")
 _BETTER_HIGH = ("above", "at least")
+
+# Measures that lie on both sides of zero, where zero is to know nothing: they are printed with their sign.
+_SIGNED = (
+    "correlation with error",
+    "rise of uncertainty with severity",
+    "uncertainty of wrong less right voxels",
+    "DSC gained by removing uncertain voxels",
+    "nAURC",
+)
 
 
 def deciding_bound(result: RequirementResult) -> float | None:
@@ -34,7 +44,13 @@ def with_unit(text: str, unit: str) -> str:
 
 def estimate(result: RequirementResult) -> str:
     """The estimate on its own side of the limit, without its unit."""
-    return rounded(result.estimate, beside=_beside(result, result.estimate))
+    return number(result, result.estimate)
+
+
+def number(result: RequirementResult, value: float | None, toward: Toward = "nearest") -> str:
+    """A number of the requirement's measure on its own side of the limit; correlations and gains with their sign."""
+    written = signed if any(name in result.measure for name in _SIGNED) else rounded
+    return written(value, toward, beside=_beside(result, value))
 
 
 def interval(result: RequirementResult) -> str:
@@ -47,8 +63,7 @@ def bounds(result: RequirementResult, found: tuple[float | None, float | None] |
     if found is None:
         return "–"
     low, high = found
-    low_text = rounded(low, "down", beside=_beside(result, low))
-    return f"[{low_text}, {rounded(high, 'up', beside=_beside(result, high))}]"
+    return f"[{number(result, low, 'down')}, {number(result, high, 'up')}]"
 
 
 def limit(result: RequirementResult) -> str:

@@ -7,8 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .records import CaseResult
+from .rounding import rounded
+from .silent import error_cases, silent_rule
+
 if TYPE_CHECKING:
-    from .records import CaseResult, RequirementResult
+    from .records import RequirementResult
 
 _SHARE = re.compile(r"share of patients with (.+) (below|at most|above|at least|within) (\S+)(?: (.+))?")
 
@@ -51,3 +55,23 @@ def worst_first(result: RequirementResult) -> list[CaseResult]:
 
     chosen = sorted((c for c in result.cases if c.structure == worst_structure(result)), key=lambda case: case.case)
     return sorted(chosen, key=badness, reverse=True)  # stable: equals stay in order of their names
+
+
+def most_wrong_first(result: RequirementResult) -> list[tuple[CaseResult, str]]:
+    """Where a measure is of all patients together: the silent failures, then the others by their error, and why each.
+
+    Empty where a result has no uncertainty.
+    """
+    shown = result.uncertainty or {}
+    cases, _ = error_cases(shown.get("scatter") or {})
+    silent = silent_rule(shown).silent(cases)
+    others = sorted((c for c in cases if c not in silent), key=lambda case: (-case.error, case.name))
+    structure = str(shown.get("structure") or "")
+    return [
+        (
+            CaseResult(case.name, case.patient, structure, None, None, None, case.failure),
+            ("silent failure, " if case in silent else "")
+            + f"error {rounded(case.error)}, uncertainty {rounded(case.uncertainty)}",
+        )
+        for case in (*silent, *others)
+    ]

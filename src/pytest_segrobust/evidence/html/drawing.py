@@ -50,22 +50,37 @@ _STYLE: Any = {  # Any: matplotlib lists every key of it in its types
 
 
 @contextmanager
-def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure of `width` x `height` inches and its axes, in the page's style whatever the user's own style is."""
+def _styled(width: float, height: float) -> Iterator[Figure]:
+    """A figure of `width` x `height` inches, in the page's style whatever the user's own style is."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+@contextmanager
+def axes(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure of `width` x `height` inches and its axes."""
+    with _styled(width, height) as figure:
         yield figure, figure.add_subplot()
 
 
-def inline_svg(figure: Figure, *, prefix: str, label: str) -> Markup:
+@contextmanager
+def stacked(width: float, height: float, shares: tuple[float, float]) -> Iterator[tuple[Figure, Axes, Axes]]:
+    """A figure and two axes, one above the other on one x axis, their heights in these shares."""
+    with _styled(width, height) as figure:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=shares)
+        yield figure, above, below
+
+
+def inline_svg(figure: Figure, *, prefix: str, label: str, numbers: str = "") -> Markup:
     """The figure as an `<svg>` element whose ids begin with `prefix` and whose text alternative is `label`.
 
-    Called inside `axes`. The same figure gives the same text.
+    `numbers` is what the drawing says, in words, for who cannot see it. Called inside `axes` or `stacked`. The same figure
+    gives the same text.
     """
     import matplotlib as mpl
 
@@ -81,8 +96,11 @@ def inline_svg(figure: Figure, *, prefix: str, label: str) -> Markup:
     for name, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{name})")
     head = re.search(r"viewBox=\"[^\"]*\"", text)
-    opening = f'<svg role="img" aria-label="{html.escape(label)}" {head[0] if head else ""}>'
-    # Safe to mark: matplotlib escapes every text that it writes, and the label is escaped here.
+    described = f' aria-describedby="{prefix}-numbers"' if numbers else ""
+    opening = f'<svg role="img" aria-label="{html.escape(label)}"{described} {head[0] if head else ""}>'
+    if numbers:
+        opening += f'<desc id="{prefix}-numbers">{html.escape(numbers)}</desc>'
+    # Safe to mark: matplotlib escapes every text that it writes, and label and numbers are escaped here.
     return Markup(opening + text[text.index(">") + 1 :].strip())  # noqa: S704
 
 

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pytest_segrobust.evidence.rounding import rounded
+
+from .colour_map import RAMP, palette
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -22,10 +26,11 @@ _SMALLEST = 48
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a pair: its title and its drawing."""
+    """One picture of a pair: its title and its drawing; a map says which picture it lies under."""
 
     title: str
     svg: Markup
+    under: str = ""
 
 
 def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
@@ -44,16 +49,55 @@ def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
     # The same part of both pictures, for the eye to compare; of frames that differ, each one's own part.
     shared = len({image.shape for image in images.values()}) == 1 and all(outlines.values())
     everything = [mask for drawn in outlines.values() for mask in drawn.values()]
-    drawn = []
+    drawn, maps = [], []
     for name, image in images.items():
         window = _window(image.shape, everything if shared else list(outlines[name].values()))
         grey = np.clip((np.nan_to_num(image[window]) - low) / (high - low or 1), 0, 1) * 255
         cut = {kind: mask[window] for kind, mask in outlines[name].items()}
-        drawn.append(Panel(name, _svg(grey, cut, picture, title=name, most_pixels=most_pixels)))
-    return drawn
+        drawn.append(Panel(name, _svg(grey, cut, picture, title=f"{name} image", most_pixels=most_pixels)))
+        uncertainty = picture.arrays.get(_MAPS[name])
+        if uncertainty is not None and uncertainty.shape == image.shape:
+            svg = _map_svg(uncertainty[window], cut, picture, name=name, most_pixels=most_pixels)
+            maps.append(Panel(f"uncertainty, {name}", svg, under=name))
+    return [*drawn, *maps]
+
+
+def _map_svg(values: np.ndarray, masks: dict[str, Any], picture: Picture, *, name: str, most_pixels: int) -> Markup:
+    """The uncertainty map in its colours, and on it the outline of the voxels that are wrong."""
+    import numpy as np
+
+    top = _top(picture)
+    levels = np.clip(np.nan_to_num(values.astype(np.float64)) / (top or 1.0), 0, 1) * 255
+    both = "reference" in masks and "prediction" in masks
+    wrong = {"wrong": np.asarray(masks["reference"]) ^ np.asarray(masks["prediction"])} if both else {}
+    return _svg(
+        levels, wrong, picture, title=f"uncertainty of the {name} image", most_pixels=most_pixels, coloured=True
+    )
+
+
+def uncertainty_scale(picture: Picture) -> dict[str, str] | None:
+    """The colour bar of a picture's uncertainty maps: its ends, and the map's name; None where there is no map."""
+    if not any(name in picture.arrays for name in _MAPS.values()):
+        return None
+    top = _top(picture)
+    name = str(picture.about.get("uncertainty_map") or "uncertainty").replace("_", " ")
+    high = rounded(top) if top > 0 else "0 everywhere"
+    return {"low": "0", "high": high, "name": name, "ramp": RAMP}
+
+
+def _top(picture: Picture) -> float:
+    """The uncertainty drawn brightest: as stated, so that pictures can be compared, else the largest there is."""
+    import numpy as np
+
+    stated = picture.about.get("uncertainty_range")
+    if stated:
+        return float(stated[1])
+    found = [np.nan_to_num(picture.arrays[name]).max() for name in _MAPS.values() if name in picture.arrays]
+    return float(max(found, default=0.0))
 
 
 _IMAGES = {"clean": "clean_prediction", "perturbed": "prediction"}
+_MAPS = {"clean": "clean_uncertainty", "perturbed": "uncertainty"}
 
 
 def _outlines(picture: Picture, name: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -111,12 +155,20 @@ def _corners(loop: list[tuple[int, int]]) -> list[tuple[int, int]]:
     ]
 
 
-def _svg(grey: np.ndarray, outlines: dict[str, Any], picture: Picture, *, title: str, most_pixels: int) -> Markup:
+def _svg(
+    grey: np.ndarray,
+    outlines: dict[str, Any],
+    picture: Picture,
+    *,
+    title: str,
+    most_pixels: int,
+    coloured: bool = False,
+) -> Markup:
     about, label = picture.about, _label(picture, title, outlines)
     rows, columns = grey.shape
     height, width = (float(mm) for mm in (about.get("spacing") or (1.0, 1.0)))
     paths = "".join(
-        f'<path class="halo" d="{d}"/><path class="{kind}" d="{d}"/>'
+        f'<path class="{"wrong-" if coloured else ""}halo" d="{d}"/><path class="{kind}" d="{d}"/>'
         for kind, mask in outlines.items()
         if (d := outline(mask))
     )
@@ -127,12 +179,12 @@ def _svg(grey: np.ndarray, outlines: dict[str, Any], picture: Picture, *, title:
     return Markup(  # noqa: S704
         f'<span class="frame"><svg role="img" aria-label="{html.escape(label)}" viewBox="0 0 {columns} {rows}" '
         f'preserveAspectRatio="none" style="aspect-ratio:{ratio:.4g}">'
-        f'<image width="{columns}" height="{rows}" preserveAspectRatio="none" href="{_png(grey, most_pixels)}"/>'
+        f'<image width="{columns}" height="{rows}" preserveAspectRatio="none" href="{_png(grey, most_pixels, coloured)}"/>'
         f"{paths}</svg>{scale}</span>"
     )
 
 
-def _png(grey: np.ndarray, most_pixels: int) -> str:
+def _png(grey: np.ndarray, most_pixels: int, coloured: bool = False) -> str:
     import numpy as np
     from PIL import Image
 
@@ -140,6 +192,8 @@ def _png(grey: np.ndarray, most_pixels: int) -> str:
     factor = math.ceil(math.sqrt(grey.size / most_pixels))
     if factor > 1:
         picture = picture.reduce(factor)
+    if coloured:
+        picture.putpalette(palette().tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -180,5 +234,5 @@ def _scale_bar(columns: int, width: float) -> tuple[float, str]:
 
 
 def _label(picture: Picture, title: str, outlines: dict[str, Any]) -> str:
-    drawn = " and ".join(outlines) or "no structure"
-    return f"Case {picture.case}, {title} image, slice {picture.about.get('slice', '?')}, outlines of {drawn}"
+    drawn = " and ".join("wrong voxels" if kind == "wrong" else kind for kind in outlines) or "no structure"
+    return f"Case {picture.case}, {title}, slice {picture.about.get('slice', '?')}, outlines of {drawn}"

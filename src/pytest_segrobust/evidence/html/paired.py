@@ -28,7 +28,8 @@ def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
     cases = worst_first(result)
     pairs = [case for case in cases if _finite(case.clean) and _finite(case.perturbed)]
     singles = [case for case in cases if _finite(case.value)]
-    if not pairs and not singles:
+    of_all_patients = result.uncertainty is not None and not singles  # a correlation has no values of single cases
+    if of_all_patients or (not pairs and not singles):
         return None
     with axes(4.1, 3.0) as (figure, plot):
         measure = case_measure(result)

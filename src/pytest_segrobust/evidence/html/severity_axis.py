@@ -32,12 +32,17 @@ class SeverityAxis:
         return self.start + severity * self.step
 
 
+def plain_axis() -> SeverityAxis:
+    """Severity itself."""
+    return SeverityAxis(_SEVERITY)
+
+
 def severity_axis(curve: Sequence[CurvePoint], units: Mapping[str, str] | None = None) -> SeverityAxis:
     """The axis of a degradation curve; `units` gives the unit of a parameter by its name."""
     by_severity = {point.severity: _changing(point.parameters) for point in curve}
     named = {key for found in by_severity.values() for key in found}
     if len(named) != 1:
-        return SeverityAxis(_SEVERITY)
+        return plain_axis()
     ((perturbation, parameter),) = named
     unit = (units or {}).get(parameter, "")
     label = f"{perturbation}: {parameter}" + (f" ({unit})" if unit else "")

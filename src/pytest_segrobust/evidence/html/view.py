@@ -16,8 +16,9 @@ from pytest_segrobust.evidence.worst_cases import worst_structure
 from . import account
 from .curve import degradation_curve
 from .forest import forest_row
-from .overlay import panels
+from .overlay import panels, uncertainty_scale
 from .paired import paired_plot
+from .uncertainty import uncertainty_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -166,6 +167,7 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
         "curve_rows": _curve_rows(result),
         "paired": paired_plot(result, prefix=f"{prefix}-paired"),
         "paired_structure": worst_structure(result),
+        "uncertainty": uncertainty_part(result, prefix=f"{prefix}-uncertainty"),
         "pictures": [_picture(picture, budget) for picture in pictures],
         "failures": [] if failures is None else failures.cases[:_NAMED_FAILURES],
         "more_failures": 0 if failures is None else max(0, len(failures.cases) - _NAMED_FAILURES),
@@ -274,6 +276,7 @@ def _picture(picture: Picture, budget: int) -> dict[str, Any]:
         "text": " · ".join(part for part in parts if part),
         "point": str(about.get("point") or ""),
         "panels": panels(picture, most_pixels=budget),
+        "scale": uncertainty_scale(picture),
     }
 
 
