@@ -7,10 +7,19 @@ import math
 import pytest
 import torch
 from torch.distributions import Normal
+from torch.nn import functional
 
-from pytest_segrobust.reference_networks.elbo import divergence, elbo, gaussian_loss
+from pytest_segrobust.reference_networks.elbo import (
+    divergence,
+    elbo,
+    expected_cross_entropy,
+    expected_elbo,
+    gaussian_loss,
+)
+from pytest_segrobust.reference_networks.gaussian import Gaussian
 from pytest_segrobust.reference_networks.propagating_convolution import PropagatingConvolution
 from pytest_segrobust.reference_networks.super_unet import SuperUNet
+from pytest_segrobust.reference_networks.training import segmentation_loss
 
 
 def test_the_likelihood_is_the_one_of_torch_without_its_constant() -> None:
@@ -47,6 +56,48 @@ def test_variances_out_of_all_bounds_do_not_make_the_loss_infinite() -> None:
     probabilities = torch.full((1, 2, 1, 1), 0.5)
     for variance in (0.0, 1e30):
         assert gaussian_loss(probabilities, torch.full((1, 2, 1, 1), variance), labels).isfinite()
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_expected_cross_entropy_is_that_of_draws_of_the_logits(dimensions: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, 3, *(3,) * dimensions)
+    logits = Gaussian(
+        torch.randn(shape, generator=generator, dtype=torch.float64),
+        0.1 * torch.rand(shape, generator=generator, dtype=torch.float64),
+    )
+    labels = torch.randint(3, (2, *(3,) * dimensions), generator=generator)
+    noise = torch.randn(10_000, *shape, generator=generator, dtype=torch.float64)
+    drawn = (logits.mean + logits.variance.sqrt() * noise).flatten(0, 1)
+    sampled = functional.cross_entropy(drawn, labels.repeat(10_000, *(1,) * dimensions))
+    expected = expected_cross_entropy(logits, labels)
+    of_means = functional.cross_entropy(logits.mean, labels)
+    assert sampled - of_means > 0.01
+    assert (expected - of_means).item() == pytest.approx((sampled - of_means).item(), rel=0.05)
+
+
+def test_the_expected_bound_is_the_segmentation_loss_where_there_is_no_noise() -> None:
+    torch.manual_seed(0)
+    network = SuperUNet(2, filters=(2, 3)).eval()
+    for module in network.modules():
+        if isinstance(module, PropagatingConvolution):
+            torch.nn.init.constant_(module.rho, -40.0)
+    images, labels = torch.randn(2, 1, 4, 4), torch.randint(3, (2, 4, 4))
+    expected = segmentation_loss(network.deterministic(), images, labels)
+    torch.testing.assert_close(expected_elbo(network, images, labels, beta=0.0), expected)
+    with_it = expected_elbo(network, images, labels, beta=0.01)
+    assert (with_it - expected).item() == pytest.approx(0.01 * divergence(network).item(), rel=1e-4)
+
+
+def test_the_expected_bound_makes_noise_small_that_hurts_and_the_divergence_makes_it_large() -> None:
+    torch.manual_seed(0)
+    network = SuperUNet(2, filters=(2, 3))
+    images, labels = torch.randn(2, 1, 8, 8), torch.randint(3, (2, 8, 8))
+    expected_elbo(network, images, labels, beta=0.0).backward()
+    assert (network.last.rho.grad > 0).all()
+    network.zero_grad()
+    expected_elbo(network, images, labels, beta=1.0).backward()
+    assert (network.last.rho.grad < 0).all()
 
 
 @pytest.mark.parametrize("form", ["exact", "scaled"])

@@ -163,6 +163,17 @@ def test_the_divergence_draws_weights_towards_the_prior(toy_batches: Callable) -
     assert (network.last.rho > before).all()
 
 
+@pytest.mark.parametrize("family", ["SUPER-Net", "mean-field, local"])
+def test_rho_goes_at_its_own_rate_and_all_else_at_the_other(family: str, toy_batches: Callable) -> None:
+    """Adam's first step is its learning rate, whatever the gradient."""
+    network = build(lambda: FAMILIES[family](2), 0)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    train(network, toy_batches(), iterations=1, seed=0, learning_rate=1e-3, rho_rate=20)
+    for name, value in network.named_parameters():
+        step = 2e-2 if name.endswith(".rho") else 1e-3
+        assert (value - before[name]).abs().max().item() == pytest.approx(step, rel=1e-2), name
+
+
 def test_wrong_uses_are_refused(toy_batches: Callable) -> None:
     batches = [batch for batch, _ in zip(toy_batches(), range(2), strict=False)]
     with pytest.raises(ValueError, match="2 batches for 3 iterations"):

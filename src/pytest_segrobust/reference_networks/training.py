@@ -7,13 +7,14 @@ was found. An ensemble is several seeds: `build` and `train` once for each.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch.nn import functional
 
 from pytest_segrobust.reference_networks.bayes_by_backprop import MeanFieldUNet
 from pytest_segrobust.reference_networks.elbo import elbo
+from pytest_segrobust.reference_networks.overlap import log_dice
 from pytest_segrobust.reference_networks.super_unet import SuperUNet
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def train(
     seed: int,
     learning_rate: float = LEARNING_RATE,
     warm_up: int = 0,
+    rho_rate: float = 1.0,
     loss: Loss | None = None,
     swag: Swag | None = None,
     collect_every: int = 5,
@@ -55,15 +57,16 @@ def train(
     """Train on images (N, channels, *spatial) and labels (N, *spatial); the loss of each iteration.
 
     Adam, whose learning rate rises over `warm_up` iterations and falls as a cosine. With `swag` it stays at half its
-    height through the last quarter, where every `collect_every`-th weights are collected. The network is left in
-    evaluation mode. `loss` is the family's own where none is given: see `loss_of`.
+    height through the last quarter, where every `collect_every`-th weights are collected. `rho_rate` times the learning
+    rate is that of rho, of which the deviations of random weights are made: it has units to go where weights have
+    hundredths, and hardly leaves its start at the rate of weights. The network is left in evaluation mode. `loss` is the family's own where none is given: see `loss_of`.
 
     Raises:
         ValueError: fewer batches than iterations.
         FloatingPointError: the loss is no longer finite.
     """
     loss = loss or loss_of(network)
-    optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    optimiser = torch.optim.Adam(_groups(network, learning_rate, rho_rate))
     calm = iterations - math.ceil(COLLECTING * iterations) if swag else iterations
 
     def rate(step: int) -> float:
@@ -101,6 +104,15 @@ def train(
     return losses
 
 
+def _groups(network: nn.Module, learning_rate: float, rho_rate: float) -> list[dict[str, Any]]:
+    """What Adam is given: rho apart from all other parameters, which come first."""
+    parts: dict[bool, list[torch.Tensor]] = {False: [], True: []}
+    for name, parameter in network.named_parameters():
+        parts[name.endswith(".rho")].append(parameter)
+    rates = {False: learning_rate, True: learning_rate * rho_rate}
+    return [{"params": parts[rho], "lr": rates[rho]} for rho in parts if parts[rho]]
+
+
 def train_means(
     network: SuperUNet,
     batches: Iterable[Batch],
@@ -133,18 +145,12 @@ def loss_of(network: nn.Module) -> Loss:
 
 
 def segmentation_loss(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy less the logarithm of soft Dice (mean over foreground classes, over the batch as one) of logits.
+    """Cross-entropy less the logarithm of soft Dice of logits.
 
-    The logarithm (exponential logarithmic loss, Wong et al. 2018) keeps a gradient for a class that is not found at all:
-    with 1 - Dice, or with cross-entropy alone, small U-Nets on the hippocampus lose one of its two structures for good.
+    With 1 - Dice, or with cross-entropy alone, small U-Nets on the hippocampus lose one of its two structures for good.
     """
     logits: torch.Tensor = network(images)
-    truth = functional.one_hot(labels.long(), logits.shape[1]).movedim(-1, 1).to(logits.dtype)
-    probabilities = logits.softmax(1)
-    space = [0, *range(2, logits.ndim)]
-    both = (probabilities * truth).sum(space)
-    dice = (2 * both + 1) / (probabilities.sum(space) + truth.sum(space) + 1)
-    return functional.cross_entropy(logits, labels.long()) - dice[1:].log().mean()
+    return functional.cross_entropy(logits, labels.long()) - log_dice(logits.softmax(1), labels)
 
 
 def variational_loss(
