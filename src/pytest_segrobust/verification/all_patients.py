@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_segrobust.metrics.uncertainty.correlation import Kind
+    from pytest_segrobust.metrics.uncertainty.intervals import CorrelationInterval
     from pytest_segrobust.requirements.requirement import Comparison, Measure
 
     from .patients import Cohort
 
 UNCERTAINTY = "uncertainty"
 SILENT = "silent_failure_rate"
+PEARSON = (
+    "the bounds of a Pearson correlation hold for normal values; where uncertainty is skewed, false passes of 16 to 66 % were "
+    "simulated, whatever the method: a requirement should name Spearman or Kendall"
+)
 PERFECT = 1e-12  # an error up to this is none
 
 
@@ -130,7 +135,7 @@ def values_at(cohort: Cohort, measurements: Sequence[Measurement], structure: st
         CaseResult(p.case, p.patient, structure, clean[p.case], p.uncertainty, numbers[p.case], p.failure)
         for p in pairs
     )
-    return PatientValues(patients, values, tuple(cases))
+    return PatientValues(patients, values, tuple(cases), of=len(patients))
 
 
 def statistic(
@@ -140,6 +145,8 @@ def statistic(
 
     Bounds are the bootstrap's over patients, those of a silent failure rate exact (Clopper and Pearson 1934).
     """
+    from pytest_segrobust.metrics.uncertainty.intervals import correlation_interval
+
     if measure.metric == SILENT:
         return (
             Statistic(float(values.mean()), share_interval(values, confidence)) if len(values) else _none("no patients")
@@ -155,19 +162,19 @@ def statistic(
     if n > 1 and is_constant(u):
         return _none(f"uncertainty is the same for all {n} patients: a constant says nothing of their errors")
     if measure.metric in KINDS:
-        return _correlation(u, error, measure.metric, confidence=confidence, seed=seed, resamples=resamples)
+        found = correlation_interval(u, error, measure.metric, confidence=confidence, seed=seed, resamples=resamples)
+        return stated(found, measure.metric)
     return _of_patients(measure, u, error, confidence=confidence, seed=seed, resamples=resamples)
 
 
-def _correlation(
-    u: np.ndarray, error: np.ndarray, kind: Kind, *, confidence: float, seed: int, resamples: int
-) -> Statistic:
-    from pytest_segrobust.metrics.uncertainty.intervals import correlation_interval
-
-    found = correlation_interval(u, error, kind, confidence=confidence, seed=seed, resamples=resamples)
+def stated(found: CorrelationInterval, kind: Kind) -> Statistic:
+    """A correlation with the bounds of its bootstrap, Fisher's beside them, and what a reader must be warned of."""
     if found.estimate.value is None or found.low is None or found.high is None:
         return _none(found.reason or found.estimate.reason)
-    return Statistic(found.estimate.value, Interval(found.low, found.high, found.method), fisher=found.fisher)
+    beside = "" if found.fisher is None else "; by Fisher's z as a cross-check [{:.3g}, {:.3g}]".format(*found.fisher)
+    warning = PEARSON if kind == "pearson" else ""
+    interval = Interval(found.low, found.high, f"{found.method}{beside}", warning)
+    return Statistic(found.estimate.value, interval, fisher=found.fisher)
 
 
 def _of_patients(
@@ -193,7 +200,9 @@ def _of_patients(
 
 
 def dsc_of(m: Measurement) -> float:
-    """The DSC; 0 of a prediction that failed."""
+    """The DSC; 0 of a prediction that failed, NaN of a case without a label, of which uncertainty alone is known."""
+    if m.reference_voxels is None:
+        return math.nan
     dsc = m.scores.get("dsc")
     if m.failure is not None:
         return 0.0

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from .severity import SeverityLine
 
-Curve = dict[float, np.ndarray]  # severity -> the criterion's number per patient, in one order of patients
+# severity -> the criterion's number per patient, in one order of patients, NaN of those who have none; or, of a statistic of
+# all patients, what it is made of: (patients, 2)
+Curve = dict[float, np.ndarray]
 
 
 def breaking_point(
@@ -27,15 +29,15 @@ def breaking_point(
     """The mildest severity on `line` whose estimate is beyond the limit, and the curve with what was measured for it.
 
     `curve` holds the patients' numbers (`Criterion.reduced`) at the severities measured so far, `measure` gives them at
-    another. The first failing severity of the curve is narrowed by bisection against the one before it; with a curve
+    another. A severity at which nobody has a number is beyond no limit. The interval of a statistic of all patients is None. The first failing severity of the curve is narrowed by bisection against the one before it; with a curve
     that fails, holds and fails again, that is said. Where nothing fails it is censored: held to the end of the line.
     """
     known: Curve = dict(sorted(curve.items()))
     failing = _failing(known, criterion)
     if not failing:
-        return held(line, max(known)), known
+        return held(line, max(_defined(known, criterion), default=max(known))), known
     fails = failing[0]
-    holds = max((severity for severity in known if severity < fails), default=None)
+    holds = max((severity for severity in _defined(known, criterion) if severity < fails), default=None)
     for _ in range(bisections if holds is not None else 0):
         assert holds is not None
         middle = (holds + fails) / 2
@@ -50,7 +52,7 @@ def breaking_point(
     words = f"fails from {point} on, which is {fails:.3g} of the way to {line.point(1.0)}"
     if holds is None:
         words = f"fails at {point} already, the mildest that was tried"
-    again = [severity for severity in known if severity > fails and not _beyond(known[severity], criterion)]
+    again = [s for s in _defined(known, criterion) if s > fails and not _beyond(known[s], criterion)]
     if again:
         words += f"; not monotone: it holds again at {line.point(again[0])}, so milder failures between tried severities may exist"
     held_to = line.point(holds).to_json() if holds is not None else None
@@ -79,7 +81,22 @@ def held(line: SeverityLine, severity: float) -> BreakingPoint:
 
 
 def _beyond(numbers: np.ndarray, criterion: Criterion) -> bool:
-    return not meets(criterion.comparison, criterion.limit, np.asarray(numbers.mean())).all()
+    estimate = _estimate(numbers, criterion)
+    return not np.isnan(estimate) and not meets(criterion.comparison, criterion.limit, np.asarray(estimate)).all()
+
+
+def _defined(curve: Curve, criterion: Criterion) -> list[float]:
+    return [severity for severity, numbers in curve.items() if not np.isnan(_estimate(numbers, criterion))]
+
+
+def _estimate(numbers: np.ndarray, criterion: Criterion) -> float:
+    known = _known(numbers)
+    return criterion.estimate(known) if numbers.ndim > 1 else float(known.mean()) if known.size else np.nan
+
+
+def _known(numbers: np.ndarray) -> np.ndarray:
+    known: np.ndarray = numbers if numbers.ndim > 1 else numbers[~np.isnan(numbers)]
+    return known
 
 
 def _failing(curve: Curve, criterion: Criterion) -> list[float]:
@@ -88,6 +105,9 @@ def _failing(curve: Curve, criterion: Criterion) -> list[float]:
 
 def _interval(curve: Curve, criterion: Criterion) -> tuple[float | None, float | None]:
     """Percentile bounds of the first crossing, over resampled patients; None where a bound is beyond the line."""
+    if any(numbers.ndim > 1 for numbers in curve.values()):
+        return None, None
+    curve = {severity: numbers for severity, numbers in curve.items() if _known(numbers).size}
     severities = np.array(list(curve))
     columns = list(curve.values())
     crossings = np.concatenate(
@@ -104,7 +124,20 @@ def _interval(curve: Curve, criterion: Criterion) -> tuple[float | None, float |
 
 def _means(columns: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Means over resampled patients, (resamples, severities)."""
-    return np.column_stack([column[rows].mean(axis=1) for column in columns])
+    return np.column_stack([_mean(column[rows]) for column in columns])
+
+
+def _mean(drawn: np.ndarray) -> np.ndarray:
+    """Of (resamples, patients), over those who have a number; NaN where nobody drawn has one."""
+    unknown = np.isnan(drawn)
+    if not unknown.any():
+        means: np.ndarray = drawn.mean(axis=1)
+        return means
+    counts = (~unknown).sum(axis=1)
+    found: np.ndarray = np.divide(
+        np.where(unknown, 0, drawn).sum(axis=1), counts, out=np.full(len(drawn), np.nan), where=counts > 0
+    )
+    return found
 
 
 def _crossing(severities: np.ndarray, beyond: np.ndarray) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_segrobust.metrics.catalogue import METRICS
 from pytest_segrobust.perturbations.point import CLEAN
 
+from .metric import bounds_of
 from .patients import GROSS_FAILURE_RATE, PatientValues
 from .statistics import (
     RESAMPLES,
@@ -23,10 +23,13 @@ from .statistics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_segrobust.evidence.records import Verdict
     from pytest_segrobust.requirements.requirement import Comparison, Requirement
+
+SHARES = (GROSS_FAILURE_RATE, "silent_failure_rate", "early_warning")
+"""Metrics that are shares of patients by themselves."""
 
 SEVERITY: tuple[Verdict, ...] = ("passed", "inconclusive", "not_evaluable", "failed")  # the last one decides
 
@@ -94,13 +97,21 @@ class Criterion:
     @property
     def is_share(self) -> bool:
         """Whether the number per patient is 0 or 1, so that exact bounds hold."""
-        return self.requirement.patients is not None or self.requirement.measure.metric == GROSS_FAILURE_RATE
+        return self.requirement.patients is not None or self.requirement.measure.metric in SHARES
 
     def reduced(self, values: np.ndarray) -> np.ndarray:
         """The number per patient whose mean is judged."""
         if self.requirement.patients is None:
             return values
         return meets(self.requirement.comparison, self.requirement.limit, values).astype(float)
+
+    def estimate(self, values: np.ndarray) -> float:
+        """What the deciding interval is of, of patients' values."""
+        return float(self.reduced(values).mean())
+
+    def undefined(self, values: np.ndarray) -> tuple[str, bool] | None:  # noqa: ARG002 - a mean is always defined
+        """Why there is no estimate of these values, and whether that says nothing of the model; None where there is one."""
+        return None
 
     def interval(self, values: np.ndarray, confidence: float | None = None) -> Interval:
         """The deciding interval at the requirement's confidence, or at another, of patients' values."""
@@ -114,13 +125,10 @@ class Criterion:
 
     def shown(self, interval: Interval) -> tuple[float, float]:
         """The bounds without what no mean of the metric can be, such as a DSC above 1; verdicts are of the interval."""
-        metric = METRICS.get(self.requirement.measure.metric)
-        if self.requirement.measure.form != "value" or metric is None or self.is_share:
+        measure = self.requirement.measure
+        if measure.form != "value" or self.is_share:
             return interval.low, interval.high
-        ends = (metric.best, math.inf if metric.worst == "diagonal" else metric.worst)
-        least, most = min(ends), max(ends)
-        if metric.key in ("volume_bias", "volume_error"):  # too large by any factor
-            most = math.inf
+        least, most = bounds_of(measure)
         return min(max(interval.low, least), most), min(max(interval.high, least), most)
 
     def badness(self, values: np.ndarray) -> float:
@@ -129,6 +137,11 @@ class Criterion:
         if self.requirement.patients is not None:
             return float(np.quantile(beyond, self.requirement.patients))
         return float(excess(self.comparison, self.limit, np.asarray(values.mean())))
+
+    @property
+    def foresees(self) -> bool:
+        """Whether there is a formula for how many patients would decide."""
+        return True
 
     def patients_needed(self, values: np.ndarray) -> int | None:
         """About how many patients in all would decide, if these were typical; None where no number would."""
@@ -156,14 +169,54 @@ class Cell:
     trivial: bool = False
 
 
+@dataclass(frozen=True)
+class Unsaid:
+    """A point at which nothing can be said of a structure's uncertainty, and why.
+
+    Where it `blocks`, no other point makes up for it: maps that say nothing, or too few patients with a value. Where it
+    does not, there was nothing to say: nothing is wrong there, or nobody failed.
+    """
+
+    point: str
+    structure: str
+    reason: str
+    blocks: bool
+
+
+def unsaid(
+    criterion: Criterion, values: PatientValues, point: str, structure: str, minimum_patients: int
+) -> Unsaid | None:
+    """Why a measure of uncertainty says nothing at a point; None where there is a cell, or too few patients at all."""
+    if values.constant:
+        return Unsaid(point, structure, values.constant, blocks=True)
+    fewest, n = _fewest(criterion, minimum_patients), len(values.values)
+    if values.without and n < fewest:
+        why = reasons(values.without)
+        if not n:
+            return Unsaid(point, structure, f"none of {values.of} patients has a value ({why})", blocks=False)
+        few = f"{n} of {values.of} patients have a value, {fewest} are needed (the others: {why})"
+        return Unsaid(point, structure, few, blocks=True)
+    nothing = criterion.undefined(values.values) if n >= fewest else None
+    return None if nothing is None else Unsaid(point, structure, nothing[0], blocks=not nothing[1])
+
+
+def reasons(cases: Mapping[str, str]) -> str:
+    """The different reasons of cases, the most frequent first."""
+    return "; ".join(reason for reason, _ in Counter(cases.values()).most_common())
+
+
+def _fewest(criterion: Criterion, minimum_patients: int) -> int:
+    return max(minimum_patients, 1 if criterion.is_share else 2)
+
+
 def judged(
     criterion: Criterion, values: PatientValues, point: str, structure: str, minimum_patients: int
 ) -> Cell | None:
     """The cell of these patients' values; None where they are too few to say anything."""
-    if len(values.values) < max(minimum_patients, 1 if criterion.is_share else 2):
+    if len(values.values) < _fewest(criterion, minimum_patients):
         return None
     interval = criterion.interval(values.values)
-    estimate = float(criterion.reduced(values.values).mean())
+    estimate = criterion.estimate(values.values)
     return Cell(
         point=point,
         structure=structure,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_segrobust.evidence.records import Measurement
     from pytest_segrobust.perturbations.point import Point
@@ -25,6 +25,10 @@ class Evaluation(Protocol):
     @property
     def screening_patients(self) -> tuple[str, ...]:
         """Those that a search is made on."""
+
+    @property
+    def uncertainty(self) -> Mapping[str, Any]:
+        """Where uncertainty comes from, as plain data: method, passes, map, aggregation, threshold; {} where it is not asked for."""
 
     @property
     def attack_notes(self) -> Sequence[str]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_segrobust.errors import EvidenceError
-from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, METRICS, OUT_OF_VIEW, score_key
+from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, OUT_OF_VIEW, score_key
+
+from .metric import metric_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +36,7 @@ def explained(change: float, measure: Measure, perturbed: Measurement) -> float:
     makes no gain of a loss. A failure is not explained, nor is a prediction of which nothing is right, and a metric with
     a sign loses nothing.
     """
-    metric = METRICS[measure.metric]
+    metric = metric_of(measure.metric)
     key = score_key(metric.key, measure.tolerance)
     ceiling = perturbed.scores.get(CEILING + key)
     if ceiling is None or perturbed.failure is not None or metric.better == "zero":
@@ -50,6 +52,8 @@ def outweighs_limit(explained: np.ndarray, requirement: Requirement) -> bool:
 
     Then whoever meets the limit does so by what was subtracted, which is an upper bound of what moving costs, not its size.
     """
+    if requirement.measure.form == "value":  # from a value nothing is subtracted, and its limit may be negative
+        return False
     share = requirement.patients
     amount = float(explained.mean() if share is None else np.quantile(explained, share))
     return amount > requirement.limit + 1e-9

@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.records import CaseResult, Measurement
-from pytest_segrobust.metrics.catalogue import METRICS, score_key
-from pytest_segrobust.perturbations.point import CLEAN
 
+from .case_value import CaseValue, Scoring, adverse_sign, mean_value, signed
 from .failures import gross_failures
-from .moved import as_seen, explained, refuse_out_of_view
+from .moved import as_seen, refuse_out_of_view
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_segrobust.requirements.requirement import Comparison, Measure
 
 MEAN = "mean of structures"
 GROSS_FAILURE_RATE = "gross_failure_rate"
-
-# Which sign is bad: a drop that must stay below is bad upwards; within +-x, whichever way the other patients lean.
-ADVERSE: dict[Comparison, int] = {"below": 1, "at most": 1, "above": -1, "at least": -1, "within": 0}
+WITHOUT_REFERENCE = ("agreement", "severity_tau")
+"""Metrics that need no label: predictions are compared with one another, or uncertainty with severity."""
 
 
 @dataclass(frozen=True)
 class PatientValues:
-    """A measure at one point for one structure: a value per patient, in the order of `patients`, and per case."""
+    """A measure at one point for one structure: a value per patient, in the order of `patients`, and per case.
+
+    Measures of uncertainty may have none: `without` are the cases that have no value at this point and why (nothing in them
+    is wrong), of `of` patients that count; `assumed` those that have errors and no value, and count as the worst, or as
+    knowing nothing; `constant` says that no case's map says anything, which is no matter of how many patients there are.
+    """
 
     patients: tuple[str, ...]
     values: np.ndarray
     cases: tuple[CaseResult, ...]
-
-
-@dataclass(frozen=True)
-class _CaseValue:
-    value: float
-    unsigned: float = 0.0  # the part of it whose sign is whichever is worse: failed cases of a signed bias
+    of: int = 0
+    without: dict[str, str] = field(default_factory=dict)
+    assumed: dict[str, str] = field(default_factory=dict)
+    constant: str = ""
 
 
 class Cohort:
@@ -67,6 +68,7 @@ class Cohort:
         perturbed_structures: Collection[str] = (),
     ) -> None:
         self.measure, self.comparison, self.dsc_below = measure, comparison, dsc_below
+        self.scoring = Scoring(measure, comparison)
         self.empty_reference = empty_reference
         self.structures = tuple(dict.fromkeys(m.structure for m in clean))
         self.patient_of = {m.case: m.patient for m in clean}
@@ -114,7 +116,9 @@ class Cohort:
         if self.measure.metric == GROSS_FAILURE_RATE:
             return ()
         structures = self.structures if structure == MEAN else (structure,)
-        return tuple(dict.fromkeys(c for s in structures for c in self.counted(s) if self._useless(self.clean[c, s])))
+        return tuple(
+            dict.fromkeys(c for s in structures for c in self.counted(s) if self.scoring.useless(self.clean[c, s]))
+        )
 
     def at(self, measurements: Sequence[Measurement], structure: str) -> PatientValues:
         """The measure per patient at the one point of these measurements.
@@ -127,19 +131,58 @@ class Cohort:
         refuse_out_of_view(m for case, here in present.items() for s in here for m in rows[case, s])
         if self.measure.metric == GROSS_FAILURE_RATE:
             return self._failure_indicators(rows, structure)
-        by_case = {
-            c: _mean([self._case_value(c, s, m) for s in here for m in rows[c, s]]) for c, here in present.items()
+        drawn = {
+            c: [self.scoring.value(self.clean[c, s], m) for s in here for m in rows[c, s]]
+            for c, here in present.items()
         }
-        reduced: dict[str, list[_CaseValue]] = {}
+        by_case = {
+            c: mean_value(known) for c, values in drawn.items() if (known := [v for v in values if v is not None])
+        }
+        reduced: dict[str, list[CaseValue]] = {}
         for case, value in by_case.items():
             reduced.setdefault(self.patient_of[case], []).append(value)
-        sign = self._adverse_sign(list(reduced.values()))
-        values = np.array([_signed(cases, sign) for cases in reduced.values()], float)
+        sign = adverse_sign(list(reduced.values()))
+        values = np.array([signed(cases, sign) for cases in reduced.values()], float)
         results = (
-            self._case_result(case, structure, here, rows, _signed([by_case[case]], sign))
-            for case, here in present.items()
+            self._case_result(case, structure, present[case], rows, signed([value], sign))
+            for case, value in by_case.items()
         )
-        return PatientValues(tuple(reduced), values, tuple(results))
+        return PatientValues(
+            tuple(reduced),
+            values,
+            tuple(results),
+            of=len({self.patient_of[case] for case in present}),
+            without={c: self._first(self.scoring.lacks, c, present[c], rows) for c in present if c not in by_case},
+            assumed={c: why for c in by_case if (why := self._first(self._assumed, c, present[c], rows))},
+            constant=self._constant(present, rows),
+        )
+
+    def _first(
+        self,
+        reason: Callable[[Measurement, Measurement], str],
+        case: str,
+        structures: Sequence[str],
+        rows: Mapping[tuple[str, str], list[Measurement]],
+    ) -> str:
+        return next((why for s in structures for m in rows[case, s] if (why := reason(self.clean[case, s], m))), "")
+
+    def _assumed(self, clean: Measurement, perturbed: Measurement) -> str:
+        before = "" if self.measure.form == "value" else self.scoring.assumed(clean)
+        return self.scoring.assumed(perturbed) or before
+
+    def _constant(self, present: Mapping[str, list[str]], rows: Mapping[tuple[str, str], list[Measurement]]) -> str:
+        """Why the maps say nothing at all: constant in every case that has errors and an output; "" where they do not."""
+        sides = [[m for case, here in present.items() for s in here for m in rows[case, s]]]
+        if self.measure.form != "value":
+            sides.append([self.clean[case, s] for case, here in present.items() for s in here])
+        for side in sides:
+            known = [
+                m for m in side if m.failure is None and not (self.scoring.undefined(m) and not self.scoring.assumed(m))
+            ]
+            if known and all(map(self.scoring.is_constant, known)):
+                cases = len({m.case for m in known})
+                return f"uncertainty is constant in each of {cases} cases with errors at {known[0].point}: it says nothing of them"
+        return ""
 
     def moving(self, measurements: Sequence[Measurement], structure: str) -> tuple[np.ndarray, int]:
         """How much of each patient's value moving alone explains, and how many cases are compared in part of the image."""
@@ -150,9 +193,10 @@ class Cohort:
         partly = set()
         for case, here in self.present(structure).items():
             found = [m for s in here for m in rows[case, s]]
-            each = [self._change(case, m.structure, m)[1] * self._unit(case, m) for m in found]
+            clean = [self.clean[case, m.structure] for m in found]
+            each = [self.scoring.change(c, m)[1] * self.scoring.unit(c, m) for c, m in zip(clean, found, strict=True)]
             explained.setdefault(self.patient_of[case], []).append(math.fsum(each) / len(each))
-            if any(as_seen(self.clean[case, m.structure], m) is not self.clean[case, m.structure] for m in found):
+            if any(as_seen(c, m) is not c for c, m in zip(clean, found, strict=True)):
                 partly.add(case)
         return np.array([math.fsum(cases) / len(cases) for cases in explained.values()]), len(partly)
 
@@ -164,7 +208,7 @@ class Cohort:
     def _why_not(self, clean: Measurement) -> str:
         """Why a case is not in a structure's n; "" where it is."""
         metric, unlabelled = self.measure.metric, clean.reference_voxels is None
-        if unlabelled and metric != "agreement":
+        if unlabelled and metric not in WITHOUT_REFERENCE:
             return "no label"
         if clean.case in self.unperturbed:
             return "nothing to perturb"
@@ -190,74 +234,6 @@ class Cohort:
             )
         return rows
 
-    def _case_value(self, case: str, structure: str, perturbed: Measurement) -> _CaseValue:
-        metric, form = METRICS[self.measure.metric], self.measure.form
-        clean = as_seen(self.clean[case, structure], perturbed)
-        before, after = self._score(clean), self._score(perturbed)
-        if form == "value":
-            if metric.key == "agreement" and self._useless(clean):
-                return _CaseValue(0.0)
-            failed = perturbed.failure is not None and metric.better == "zero"
-            return self._worst_sign(max(abs(after), 1.0)) if failed else _CaseValue(after)
-        if self._useless(clean):  # 0 - 0 = 0 must never look like robustness
-            worst = before if metric.better == "lower" else 0.0 if metric.worst == "diagonal" else metric.worst
-            return _CaseValue(1.0) if form == "relative drop" else self._worst_sign(max(abs(worst - metric.best), 1.0))
-        if metric.better == "zero" and perturbed.failure is not None:
-            return self._worst_sign(max(abs(after - before), 1.0))
-        change, explained = self._change(case, structure, perturbed)
-        if form == "relative drop":  # a gain counts as much as the worst loss at most, or one case outweighs many
-            return _CaseValue(max((change - explained) / before, -1.0))
-        return _CaseValue(change - explained)
-
-    def _change(self, case: str, structure: str, perturbed: Measurement) -> tuple[float, float]:
-        """The drop or increase in the metric's unit, and how much of it moving alone explains."""
-        clean = as_seen(self.clean[case, structure], perturbed)
-        change = self._score(clean) - self._score(perturbed)
-        if self.measure.form == "value" or self._useless(clean):
-            return change, 0.0
-        change = -change if self.measure.form == "increase" else change
-        return change, explained(change, self.measure, perturbed)
-
-    def _unit(self, case: str, perturbed: Measurement) -> float:
-        """What a change in the metric's unit is multiplied by to be the measure: a relative drop is a share of the clean score."""
-        if self.measure.form != "relative drop":
-            return 1.0
-        clean = as_seen(self.clean[case, perturbed.structure], perturbed)
-        return 0.0 if self._useless(clean) else 1 / self._score(clean)
-
-    def _useless(self, clean: Measurement) -> bool:
-        """Whether the clean prediction had failed, or scored so low that nothing was left to lose."""
-        if clean.failure is not None:
-            return True
-        metric = METRICS[self.measure.metric]
-        return metric.better == "higher" and metric.needs_reference and self._score(clean) <= 0
-
-    def _worst_sign(self, size: float) -> _CaseValue:
-        sign = ADVERSE[self.comparison]
-        return _CaseValue(sign * size) if sign else _CaseValue(0.0, size)
-
-    def _score(self, measurement: Measurement) -> float:
-        """The metric's score; of a failed case never better than the metric's worst."""
-        metric = METRICS[self.measure.metric]
-        key = score_key(metric.key, self.measure.tolerance)
-        own = 1.0 if metric.key == "agreement" and measurement.point == str(CLEAN) else None  # agrees with itself
-        score = measurement.scores.get(key, own)
-        worst = None if metric.worst == "diagonal" else metric.worst
-        if score is None or not math.isfinite(score):
-            if worst is None or (score is None and measurement.failure is None):
-                place = f"case {measurement.case}, {measurement.structure}, {measurement.point}"
-                raise EvidenceError(f"{place}: {key} was not measured ({score}); nothing is decided without it")
-            return worst
-        if measurement.failure is None or worst is None or metric.better == "zero":
-            return float(score)
-        # An empty prediction over-segments nothing: without this, a structure that vanishes would look better.
-        return float(min(score, worst) if metric.better == "higher" else max(score, worst))
-
-    def _adverse_sign(self, patients: list[list[_CaseValue]]) -> int:
-        """For failed cases of a signed bias: the sign that takes the mean farther from zero, so that they never balance."""
-        up, down = (abs(sum(_signed(cases, sign) for cases in patients)) for sign in (1, -1))
-        return 1 if up > down else -1
-
     def _case_result(
         self,
         case: str,
@@ -266,15 +242,20 @@ class Cohort:
         rows: Mapping[tuple[str, str], list[Measurement]],
         value: float,
     ) -> CaseResult:
-        before = [self._score(as_seen(self.clean[case, s], m)) for s in structures for m in rows[case, s]]
-        after = [self._score(m) for s in structures for m in rows[case, s]]
+        pairs = [(as_seen(self.clean[case, s], m), m) for s in structures for m in rows[case, s]]
+        before, after = (
+            [self.scoring.score(m) for m in side if self._has_score(m)] for side in zip(*pairs, strict=True)
+        )
         failures = [m.failure for s in structures for m in rows[case, s] if m.failure]
         if not failures:
             failures = [f"clean: {f}" for s in structures if (f := self.clean[case, s].failure)]
         return CaseResult(
-            case, self.patient_of[case], structure, float(np.mean(before)), float(np.mean(after)), value,
+            case, self.patient_of[case], structure, _mean(before), _mean(after), value,
             failures[0] if failures else None,
         )  # fmt: skip
+
+    def _has_score(self, m: Measurement) -> bool:
+        return not self.scoring.undefined(m) or bool(self.scoring.assumed(m))
 
     def _failure_indicators(self, rows: Mapping[tuple[str, str], list[Measurement]], structure: str) -> PatientValues:
         chosen = [m for (_, s), found in rows.items() if structure in (MEAN, s) for m in found]
@@ -289,12 +270,5 @@ class Cohort:
         return PatientValues(patients, np.array([float(p in hit) for p in patients]), results)
 
 
-def _mean(values: Sequence[_CaseValue]) -> _CaseValue:
-    return _CaseValue(
-        math.fsum(v.value for v in values) / len(values), math.fsum(v.unsigned for v in values) / len(values)
-    )
-
-
-def _signed(cases: Sequence[_CaseValue], sign: int) -> float:
-    mean = _mean(cases)
-    return mean.value + sign * mean.unsigned
+def _mean(scores: Sequence[float]) -> float | None:
+    return float(np.mean(scores)) if scores else None

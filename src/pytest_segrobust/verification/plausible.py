@@ -35,7 +35,9 @@ class PlausiblePart:
 
     def worst(self, cells: Iterable[Cell], points: Mapping[str, Point]) -> Cell | None:
         """The decision in this part: the worst of the cells whose points lie in it; None where there is none."""
-        if self.space is None:
-            return None
-        inside = [cell for cell in cells if self.space.position(points[cell.point]) is not None]
+        inside = [cell for cell in cells if self.holds(points[cell.point])]
         return worst(inside) if inside else None
+
+    def holds(self, point: Point) -> bool:
+        """Whether a point lies in this part."""
+        return self.space is not None and self.space.position(point) is not None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .patients import GROSS_FAILURE_RATE, Cohort
+from .metric import metric_of
+from .patients import GROSS_FAILURE_RATE, Cohort, PatientValues
 from .search import Trial, search
 
 if TYPE_CHECKING:
@@ -75,8 +76,19 @@ def screen(
 def _badness(
     criterion: Criterion, cohort: Cohort, rows: list[Measurement], structures: Sequence[str]
 ) -> dict[str, float]:
-    values = {structure: criterion.badness(cohort.at(rows, structure).values) for structure in structures}
+    values = {structure: _of_values(criterion, cohort.at(rows, structure)) for structure in structures}
     if cohort.measure.metric == GROSS_FAILURE_RATE:  # flat where nothing fails yet: let DSC lead the way
         lost = [1 - m.scores["dsc"] for m in rows if np.isfinite(m.scores.get("dsc", np.nan))]
         values = {structure: value + 1e-3 * float(np.mean(lost or [0])) for structure, value in values.items()}
     return values
+
+
+def _of_values(criterion: Criterion, found: PatientValues) -> float:
+    """Where uncertainty says nothing at all, as bad as can be; where nobody has a value, since nothing is wrong, as good."""
+    if len(found.values) and not found.constant:
+        return criterion.badness(found.values)
+    measure = criterion.requirement.measure
+    metric = metric_of(measure.metric)
+    worst = metric.best if metric.worst == "diagonal" else metric.worst
+    bad, good = (worst, metric.best) if measure.form == "value" else (abs(worst - metric.best), 0.0)
+    return criterion.badness(np.array([bad if found.constant else good], float))

@@ -6,9 +6,9 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
-from pytest_segrobust.metrics.catalogue import METRICS
 from pytest_segrobust.requirements import measure as measures
 
+from .metric import metric_of
 from .patients import GROSS_FAILURE_RATE
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def measured(requirement: Requirement) -> str:
 
 def unit(requirement: Requirement) -> str:
     """The unit of the plain numbers of a result, "mm" or "": shares are written 0.05, whatever the sentence says."""
-    return "" if requirement.measure.metric == GROSS_FAILURE_RATE else METRICS[requirement.measure.metric].unit
+    return "" if requirement.measure.metric == GROSS_FAILURE_RATE else metric_of(requirement.measure.metric).unit
 
 
 def outward(value: float, limit: float, *, up: bool) -> str:
@@ -57,7 +57,7 @@ def nearest(value: float, limit: float) -> str:
 
 
 def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, where: str) -> str:
-    """Why the verdict is what it is: estimate, interval, number of patients, limit and place."""
+    """Why the verdict is what it is: estimate, interval, number of patients, limit and place ("at gamma(gamma=2)")."""
     suffix = f" {unit(requirement)}" if unit(requirement) and requirement.patients is None else ""
     low, high = (
         outward(
@@ -76,13 +76,13 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
         limit = f"within ±{criterion.limit:g}{suffix}"
     if cell.verdict == "passed":
         place = (
-            f"at {where}, the worst of all that was measured on all patients"
-            if requirement.domains
-            else "on clean images"
+            f"{where}, the worst of all that was measured on all patients" if requirement.domains else "on clean images"
         )
         return f"{numbers} is {limit} {place}"
     if cell.verdict == "failed":
-        return f"{numbers} is not {limit} at {where}"
+        return f"{numbers} is not {limit} {where}"
+    if not criterion.foresees:
+        return f"{numbers} includes the limit ({limit}) {where}: neither shown nor refuted"
     needed = criterion.patients_needed(cell.values.values)
     if needed is None or needed > 1_000_000:
         more = "the estimate is so near the limit that no number of patients would settle it"
@@ -91,7 +91,7 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
     else:
         more = f"about {needed} patients would settle it if these are typical"
     return (
-        f"{numbers} includes the limit ({limit}) at {where}: neither shown nor refuted; {more} "
+        f"{numbers} includes the limit ({limit}) {where}: neither shown nor refuted; {more} "
         "(adding patients after looking needs an amended requirement)"
     )
 
