@@ -164,7 +164,11 @@ class Run:
 
         self.store.set_run(
             settings=self.settings.to_json(),
-            model={"sha256": list(segmenter.sha256), **segmenter.description()},
+            model={
+                "sha256": list(segmenter.sha256),
+                **segmenter.description(),
+                "uncertainty": _source(segmenter),
+            },
             data={
                 "n_cases": len(dataset.cases),
                 "n_patients": len(dataset.patients),
@@ -177,6 +181,12 @@ class Run:
             environment=environment(self.settings.spec.parent),
             context=evaluation.context,
         )
+
+
+def _source(segmenter: Segmenter) -> dict[str, Any]:
+    """Where the model's uncertainty comes from, whether or not a requirement asks for it."""
+    source, settings = segmenter.uncertainty, segmenter.uncertainty_settings
+    return {**asdict(source), "aggregation": settings.aggregation, "settings": settings.model_dump()}
 
 
 def _shortest(path: Path) -> str:

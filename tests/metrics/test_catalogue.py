@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_segrobust.metrics.catalogue import METRICS, Metric, score_key
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -29,7 +30,16 @@ def test_the_docs_explain_every_metric_with_name_key_and_unit(metric: Metric) ->
 
 def test_the_docs_explain_no_metric_that_is_not_there() -> None:
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert [row.split("`")[1] for row in rows] == list(METRICS)
+    keys = [row.split("`")[1] for row in rows]
+    assert keys[: len(METRICS)] == list(METRICS)
+    assert set(keys[len(METRICS) :]) <= set(MEASURES)
+    assert len(keys) == len(set(keys))
+
+
+def test_the_docs_explain_every_measure_of_uncertainty() -> None:
+    rows = [line.split("|")[1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    kinds = {key: key.replace("pearson", "spearman").replace("kendall", "spearman") for key in MEASURES}
+    assert not [key for key, kind in kinds.items() if not any(f"`{kind}`" in row for row in rows)]
 
 
 def test_no_name_or_synonym_means_two_metrics() -> None:

@@ -39,7 +39,7 @@ class Adversary:
 
         That is so where another process, or an earlier run, has measured all that is asked for.
         """
-        self.segmenter.attackable(image, spacing)
+        attackable = self.segmenter.attackable(image, spacing)
         nature, usual = self.segmenter.nature, AttackSettings()
         assert nature is not None  # `attackable` saw to it
         notes = []
@@ -65,6 +65,8 @@ class Adversary:
                 "the network is stochastic: attacks follow the gradient of its mean over "
                 f"{self.settings.draws or DRAWS} passes"
             )
+        if attackable.note:
+            notes.append(attackable.note)
         return notes
 
     def identity(self) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
 from .tiles import Tile, tiling
+from .uncertainty_scoring import KEY as UNCERTAINTY
+from .uncertainty_scoring import UncertaintyScoring
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
@@ -28,13 +30,14 @@ if TYPE_CHECKING:
     from ..evidence.store import Store
     from ..models.prediction import Prediction
     from ..models.segmenter import Segmenter
+    from .uncertainty_scoring import Shown
 
 
 class Evaluation:
     """Measures every case of a data set with one model at exact points.
 
     `score_keys` names the metrics that somebody will ask for ("dsc", "hd95", "nsd@2", "agreement"); overlap and volume
-    metrics are always there. `measure` gives the same numbers whatever was measured before, by whom, in which order.
+    metrics are always there, and "uncertainty" means all measures of voxels of it. `measure` gives the same numbers whatever was measured before, by whom, in which order.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Evaluation:
         seed: int = 0,
         attack: AttackSettings | None = None,
         surrogate: Segmenter | None = None,
+        uncertainty_scoring: UncertaintyScoring | None = None,
     ) -> None:
         if not dataset.cases:
             raise DataError("no cases are left to evaluate: look at [data] images and exclude")
@@ -59,14 +63,17 @@ class Evaluation:
         self.adversary = Adversary(segmenter, attack or AttackSettings(), surrogate=surrogate, seed=seed)
         self.structures: tuple[str, ...] = tuple(segmenter.structures)
         self.data_sha256 = context_hash(dataset.hashes())
-        self.context = context_hash(self._identity())
         self._screening = screening_patients
         self._tiling = tiling(
             dataset.cases, size=segmenter.batch_size, screening_patients=screening_patients, seed=seed
         )
         self.patients = self._tiling.patients
         self.screening_patients = self._tiling.screening_patients
-        self._scoring = Scoring(dataset, score_keys, self.structures)
+        self.context = context_hash(self._identity())
+        self._uncertainty_scoring = uncertainty_scoring or (
+            UncertaintyScoring(segmenter, self._screened) if UNCERTAINTY in score_keys else None
+        )
+        self._scoring = Scoring(dataset, score_keys, self.structures, self._uncertainty_scoring)
         self._clean = CleanPredictions()
         self._wider: dict[str, Evaluation] = {}
         self._kept: dict[tuple[str, int], dict[str, list[Measurement]]] = {}
@@ -89,7 +96,16 @@ class Evaluation:
             seed=self.seed,
             attack=self.adversary.settings,
             surrogate=self.adversary.surrogate,
+            uncertainty_scoring=self._uncertainty_scoring,
         )
+
+    @property
+    def uncertainty(self) -> dict[str, Any]:
+        """Where uncertainty comes from, how it becomes one number per case, and from where on a voxel is uncertain.
+
+        Empty where "uncertainty" is not scored. `reason` says why there is none, "" where there is.
+        """
+        return {} if self._uncertainty_scoring is None else self._uncertainty_scoring.described()
 
     @property
     def has_surrogate(self) -> bool:
@@ -120,13 +136,16 @@ class Evaluation:
                 rows += found if wanted is None else [row for row in found if row.patient in wanted]
         return rows
 
-    def predict(self, case: Case, point: Point, *, realisation: int = 0) -> tuple[Prepared, Prediction]:
-        """One case for pictures and replay: what the model saw, and what it said.
+    def predict(
+        self, case: Case, point: Point, *, realisation: int = 0, keep_uncertainty: bool = False
+    ) -> tuple[Prepared, Prediction]:
+        """One case for pictures and replay: what the model saw, and what it said, with its map where that is asked for.
 
         The case meets the model in the same tile as in `measure`, so the prediction is the one that was scored.
         """
         tile = self._tile_of(case)
-        prepared, predictions = self._predicted(tile, point, realisation)
+        keep = keep_uncertainty and not self.segmenter.uncertainty.reason
+        prepared, predictions = self._predicted(tile, point, realisation, keep_uncertainty=keep)
         position = tile.index(case)
         return prepared[position], predictions[position]
 
@@ -139,7 +158,9 @@ class Evaluation:
         return self._compute((case,), point, 0)
 
     def _identity(self) -> dict[str, Any]:
+        frozen_on = {"frozen_on": self.screening_patients} if UNCERTAINTY in self.score_keys else {}
         return {
+            **frozen_on,
             "tool": tool_source_hash(),
             "packages": package_versions(),
             "model": what_decides(self.segmenter),
@@ -181,7 +202,9 @@ class Evaluation:
 
     def _compute(self, tile: Tile, point: Point, realisation: int) -> list[Measurement]:
         clean = self._clean_masks(tile) if self._scoring.needs_clean and point != CLEAN else None
-        prepared, predictions = self._predicted(tile, point, realisation)
+        scoring = self._uncertainty_scoring
+        keep = scoring is not None and scoring.available
+        prepared, predictions = self._predicted(tile, point, realisation, keep_uncertainty=keep)
         if clean is None and self._scoring.needs_clean:
             self._clean.keep(tile, predictions)
             clean = self._clean.get(tile)
@@ -193,7 +216,9 @@ class Evaluation:
             rows += self._scoring.rows(image, prediction, clean=before, point=point, realisation=realisation)
         return rows
 
-    def _predicted(self, tile: Tile, point: Point, realisation: int) -> tuple[list[Prepared], list[Prediction]]:
+    def _predicted(
+        self, tile: Tile, point: Point, realisation: int, *, keep_uncertainty: bool = False
+    ) -> tuple[list[Prepared], list[Prediction]]:
         prepared = [
             prepare(
                 self.dataset,
@@ -208,8 +233,19 @@ class Evaluation:
             for position, case in enumerate(tile)
         ]
         return prepared, self.segmenter.predict(
-            [image.image for image in prepared], [image.spacing for image in prepared]
+            [image.image for image in prepared],
+            [image.spacing for image in prepared],
+            keep_probabilities=keep_uncertainty,
+            keep_uncertainty=keep_uncertainty,
+            keys=[case.id for case in tile],
         )
+
+    def _screened(self) -> Iterator[tuple[Shown, Prediction]]:
+        """The screening patients' clean images, on which is frozen what must be fixed before a perturbed one is seen."""
+        for tile in self._tiling.screening_tiles:
+            for image, prediction in zip(*self._predicted(tile, CLEAN, 0, keep_uncertainty=True), strict=True):
+                if image.sample.case.patient in self.screening_patients:
+                    yield self._scoring.shown(image, prediction), prediction
 
     def _clean_masks(self, tile: Tile) -> list[np.ndarray | None]:
         if not self._clean.has(tile):

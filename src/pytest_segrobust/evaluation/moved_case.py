@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 class MovedCase:
     """One case after a movement; `clean` is the clean prediction, bool (structures, *spatial), where it was.
 
-    Afterwards `clean` is moved along, and like `references` in view alone.
+    Afterwards `clean` is moved along, and like `references` in view alone; `view` is bool (*spatial) on the moved grid, None
+    where all of it comes from inside the clean image.
     """
 
     def __init__(self, dataset: Dataset, image: Prepared, movement: Movement, clean: np.ndarray | None) -> None:
         self.movement = movement
         self.spacing = image.sample.spacing
         self._given_clean = clean
-        self._view = None if movement.view is None else movement.view.cpu().numpy()
+        self.view = None if movement.view is None else movement.view.cpu().numpy()
         self._seen = None if movement.seen is None else movement.seen.cpu().numpy()
         self.clean = None if clean is None else self.in_view(_array(movement.move(_tensor(clean, movement))))
         self._given, self._back = _nothing(), _nothing()
@@ -47,13 +48,13 @@ class MovedCase:
             if not movement.lossless:
                 self._back = dataset.masks(_array(movement.restore(_tensor(image.label[None], movement)))[0])
         self.references = {
-            structure: prepare_reference(mask if self._view is None else mask & self._view, image.spacing, reused=False)
+            structure: prepare_reference(mask if self.view is None else mask & self.view, image.spacing, reused=False)
             for structure, mask in moved.items()
         }
 
     def in_view(self, masks: np.ndarray | None) -> np.ndarray | None:
         """Masks (structures, *spatial) of the moved image without what comes from outside the clean one."""
-        return masks if masks is None or self._view is None else masks & self._view
+        return masks if masks is None or self.view is None else masks & self.view
 
     def beside(
         self, index: int, structure: str, tolerances: Sequence[float], metrics: Collection[str]

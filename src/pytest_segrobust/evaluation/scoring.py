@@ -11,16 +11,20 @@ from ..metrics.policy import Scores, failed_scores
 from ..metrics.reference import Reference, prepare_reference
 from ..metrics.scoring import score
 from .moved_case import MovedCase
+from .uncertainty_scoring import KEY as UNCERTAINTY
+from .uncertainty_scoring import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
     from ..datasets.dataset import Dataset
+    from ..metrics.uncertainty.scoring import VoxelScores
     from ..models.prediction import Prediction
     from ..perturbations.point import Point
     from .preparation import Prepared
+    from .uncertainty_scoring import UncertaintyScoring
 
 KEPT_CASES = 256
 """References kept in memory; a reference is its mask's bounding box and boundary, far smaller than the image."""
@@ -30,10 +34,17 @@ ALWAYS = frozenset(key for key, metric in METRICS.items() if key not in {"hd95",
 
 
 class Scoring:
-    """Scores predictions of one data set by the metrics that somebody asks for."""
+    """Scores predictions of one data set by the metrics that somebody asks for; uncertainty where `uncertainty` is given."""
 
-    def __init__(self, dataset: Dataset, score_keys: frozenset[str], structures: Sequence[str]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        score_keys: frozenset[str],
+        structures: Sequence[str],
+        uncertainty: UncertaintyScoring | None = None,
+    ) -> None:
         self.dataset = dataset
+        self.uncertainty = uncertainty
         self.structures = tuple(structures)
         known = {key for key in score_keys if key in METRICS and key != "nsd"}
         self.tolerances = tuple(sorted(float(key[4:]) for key in score_keys if key.startswith("nsd@")))
@@ -49,6 +60,8 @@ class Scoring:
         """Whether rows hold this score."""
         if score_key.startswith("nsd@"):
             return float(score_key[4:]) in self.tolerances
+        if score_key == UNCERTAINTY:
+            return self.uncertainty is not None
         return score_key in self.metrics or score_key not in METRICS
 
     def rows(
@@ -63,6 +76,9 @@ class Scoring:
         masks = None if prediction.masks is None else prediction.masks.cpu().numpy()
         if moved is not None:
             masks, clean = moved.in_view(masks), moved.clean
+        uncertain = None
+        if self.uncertainty is not None:
+            uncertain = self.uncertainty.of_case(self._shown(image, masks, references, moved), prediction)
         rows = []
         for index, structure in enumerate(self.structures):
             reference = references.get(structure)
@@ -80,8 +96,31 @@ class Scoring:
                 )
             if moved is not None:
                 scores.values.update(moved.beside(index, structure, self.tolerances, self.metrics))
-            rows.append(_row(image, scores, structure, point, realisation))
+            rows.append(
+                _row(image, scores, structure, point, realisation, uncertain=uncertain[index] if uncertain else None)
+            )
         return rows
+
+    def shown(self, image: Prepared, prediction: Prediction) -> Shown:
+        """What is scored of the uncertainty of an image that did not move."""
+        masks = None if prediction.masks is None else prediction.masks.cpu().numpy()
+        return self._shown(image, masks, self._prepared(image), None)
+
+    def _shown(
+        self,
+        image: Prepared,
+        masks: np.ndarray | None,
+        references: Mapping[str, Reference],
+        moved: MovedCase | None,
+    ) -> Shown:
+        return Shown(
+            image.sample.case.id,
+            image.spacing,
+            masks,
+            references,
+            view=None if moved is None else moved.view,
+            moved=moved is not None,
+        )
 
     def _prepared(self, image: Prepared) -> dict[str, Reference]:
         if image.label is None:
@@ -97,16 +136,26 @@ class Scoring:
         return references
 
 
-def _row(image: Prepared, scores: Scores, structure: str, point: Point, realisation: int) -> Measurement:
+def _row(
+    image: Prepared,
+    scores: Scores,
+    structure: str,
+    point: Point,
+    realisation: int,
+    *,
+    uncertain: VoxelScores | None = None,
+) -> Measurement:
     return Measurement(
         case=image.sample.case.id,
         patient=image.sample.case.patient,
         point=str(point),
         realisation=realisation,
         structure=structure,
-        scores=scores.values,
+        scores=scores.values if uncertain is None else {**scores.values, **uncertain.values},
         failure=scores.failure,
         reference_voxels=scores.reference_voxels,
         predicted_voxels=scores.predicted_voxels,
         strength=image.strength,
+        undefined={} if uncertain is None else uncertain.undefined,
+        reliability=[] if uncertain is None else uncertain.reliability,
     )

@@ -17,10 +17,12 @@ import numpy as np
 
 from ..overlap import check_mask
 from .measured import Mask, Measured, Values, finite
-from .region import boundary_band, check_spacing
+from .region import check_spacing, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .region import Surroundings
 
 Aggregation = Literal["image", "foreground", "boundary", "volume", "patch", "threshold"]
 DEFAULT: Aggregation = "boundary"
@@ -39,23 +41,28 @@ def aggregate(
     band_mm: float | None = None,
     patch_mm: float | None = None,
     foreground_share: float | None = None,
+    view: Mask | None = None,
 ) -> Measured:
     """The case's uncertainty by one of the aggregations, with the sizes that it needs.
 
-    `uncertainty` is (*spatial) and finite, `prediction` the structure's predicted mask, `spacing` mm per axis.
+    `uncertainty` is (*spatial) and finite, `prediction` the structure's predicted mask, `spacing` mm per axis. Of an image
+    that moved, `view` says which voxels come from inside it: the others are as if they were beyond its border.
 
-    Raises ValueError for an unknown aggregation, or "threshold" without the foreground's share.
+    Raises ValueError for an unknown aggregation, "threshold" without the foreground's share, or a view of nothing.
     """
+    if how == "boundary":
+        return boundary_mean(uncertainty, prediction, spacing, band_mm, view)
+    if how == "patch":
+        return max_patch(uncertainty, patch_voxels(spacing, patch_mm), view)
+    if view is not None:
+        check_mask(view, "the view", prediction.shape)
+        uncertainty, prediction = uncertainty[view], prediction[view]
     if how == "image":
         return image_mean(uncertainty)
     if how == "foreground":
         return foreground_mean(uncertainty, prediction)
-    if how == "boundary":
-        return boundary_mean(uncertainty, prediction, spacing, band_mm)
     if how == "volume":
         return volume_normalised(uncertainty, prediction)
-    if how == "patch":
-        return max_patch(uncertainty, patch_voxels(spacing, patch_mm))
     if how == "threshold":
         if foreground_share is None:
             raise ValueError(
@@ -77,21 +84,30 @@ def foreground_mean(uncertainty: Values, prediction: Mask) -> Measured:
 
 
 def boundary_mean(
-    uncertainty: Values, prediction: Mask, spacing: Sequence[float], width: float | None = None
+    uncertainty: Values,
+    prediction: Mask,
+    spacing: Sequence[float],
+    width: float | None = None,
+    view: Mask | None = None,
 ) -> Measured:
     """Mean over the voxels at most `width` mm from the prediction's boundary, on both sides (Zenk et al. 2024).
 
     Default width: 4 of the smallest voxel edges. A prediction that fills the image has no boundary: mean over the image.
     """
-    u = _checked(uncertainty, prediction)
-    if not prediction.any():
-        return _of_image(u, EMPTY)
-    band = boundary_band(prediction, spacing, width)
-    if not band.any():
-        if prediction.all():
-            return _of_image(u, "the prediction fills the image: mean over the image")
-        raise ValueError(f"a band of {width} mm has no voxels at a spacing of {tuple(spacing)} mm")
-    return Measured(float(u[band].mean()))
+    check_mask(prediction, "the prediction", np.shape(uncertainty))
+    return mean_in_band(uncertainty, surroundings(prediction, spacing, width, view), view)
+
+
+def mean_in_band(uncertainty: Values, prediction: Surroundings, view: Mask | None = None) -> Measured:
+    """`boundary_mean` where the prediction's band is known already."""
+    if prediction.band.any():
+        return Measured(float(finite(uncertainty[prediction.box][prediction.band], "the uncertainty map").mean()))
+    if not prediction.mask.any():
+        return _of_image(uncertainty, EMPTY, view)
+    seen = prediction.mask.size if view is None else np.count_nonzero(view)
+    if np.count_nonzero(prediction.mask) == seen:
+        return _of_image(uncertainty, "the prediction fills the image: mean over the image", view)
+    raise ValueError("the band is narrower than the smallest voxel edge, and has no voxels")
 
 
 def volume_normalised(uncertainty: Values, prediction: Mask) -> Measured:
@@ -104,23 +120,31 @@ def volume_normalised(uncertainty: Values, prediction: Mask) -> Measured:
     return Measured(float(u.sum() / voxels)) if voxels else _of_image(u, EMPTY)
 
 
-def max_patch(uncertainty: Values, size: Sequence[int]) -> Measured:
+def max_patch(uncertainty: Values, size: Sequence[int], view: Mask | None = None) -> Measured:
     """The largest mean over any box of `size` voxels that lies in the image (Kahl et al. 2024); needs no prediction.
 
-    A patch longer than the image along an axis is as long as the image. Sums run along the axes: O(voxels).
+    A patch longer than the image along an axis is as long as the image. Sums run along the axes: O(voxels). Where no box
+    lies in the view, it is the mean over the view.
     """
     u = finite(uncertainty, "the uncertainty map")
     if len(size) != u.ndim or min(size) < 1:
         raise ValueError(f"a patch of {tuple(size)} voxels does not fit a map of {u.ndim} axes")
-    sums = u
+    means = _patch_means(u, size)
+    if view is None:
+        return Measured(float(means.max()))
+    whole = _patch_means(view.astype(np.float64), size) > 1 - 0.5 / math.prod(size)
+    return Measured(float(means[whole].max())) if whole.any() else _of_image(u, "no patch lies in view: mean", view)
+
+
+def _patch_means(values: Values, size: Sequence[int]) -> Values:
     for axis, edge in enumerate(size):
-        length = min(edge, u.shape[axis])
-        running = np.cumsum(sums, axis=axis)
+        length = min(edge, values.shape[axis])
+        running = np.cumsum(values, axis=axis)
         first = np.take(running, [length - 1], axis=axis)
-        later = np.take(running, range(length, u.shape[axis]), axis=axis)
-        before = np.take(running, range(u.shape[axis] - length), axis=axis)
-        sums = np.concatenate((first, later - before), axis=axis) / length
-    return Measured(float(sums.max()))
+        later = np.take(running, range(length, values.shape[axis]), axis=axis)
+        before = np.take(running, range(values.shape[axis] - length), axis=axis)
+        values = np.concatenate((first, later - before), axis=axis) / length
+    return values
 
 
 def patch_voxels(spacing: Sequence[float], edge_mm: float | None = None) -> tuple[int, ...]:
@@ -167,5 +191,5 @@ def _checked(uncertainty: Values, prediction: Mask) -> Values:
     return finite(uncertainty, "the uncertainty map", prediction.shape)
 
 
-def _of_image(u: Values, reason: str) -> Measured:
-    return Measured(float(u.mean()), reason)
+def _of_image(u: Values, reason: str, view: Mask | None = None) -> Measured:
+    return Measured(float(finite(u if view is None else u[view], "the uncertainty map").mean()), reason)

@@ -7,16 +7,19 @@ uncertain there. An axis of length 1 is no direction.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..overlap import check_mask
-from ..surface import TOLERANCE_SLACK, bounding_box
+from ..surface import bounding_box
+from .dilation import within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..surface import Box
     from .measured import Mask
 
 BAND_VOXELS = 4
@@ -46,21 +49,61 @@ def band_width(spacing: Sequence[float], width: float | None = None) -> float:
     return float(width)
 
 
-def boundary_band(mask: Mask, spacing: Sequence[float], width: float | None = None) -> Mask:
-    """Voxels of either side whose nearest voxel of the other side is at most `width` mm away, bool (*spatial).
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What lies near a mask, inside `box` of the image, outside of which nothing does.
 
-    Empty for an empty mask, for one that fills the image, and for a width below the smallest voxel edge.
+    `mask`, `near` (the mask and all voxels within reach of it) and `band` (voxels of either side within reach of the other)
+    are bool crops; `box` is empty where the mask is.
+    """
+
+    box: Box
+    mask: Mask
+    near: Mask
+    band: Mask
+
+    def part(self, crop: Mask, box: Box) -> Mask:
+        """One of the crops as it lies in another box that holds this one."""
+        whole = np.zeros([part.stop - part.start for part in box], bool)
+        whole[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(self.box, box, strict=True))] = crop
+        return whole
+
+
+def surroundings(
+    mask: Mask, spacing: Sequence[float], width: float | None = None, view: Mask | None = None
+) -> Surroundings:
+    """Band and dilation of a mask, bool (*spatial), by at most `width` mm.
+
+    Of an image that moved, `view` says which voxels come from inside it; its edge is as little a boundary as the image's.
     """
     check_mask(mask, "the mask")
     steps = check_spacing(spacing, mask.ndim)
     reach = band_width(steps, width)
-    band = np.zeros(mask.shape, bool)
+    if view is not None:
+        check_mask(view, "the view", mask.shape)
+        mask = mask & view
     box = _grown(mask, steps, reach)
-    if box is not None and not mask.all():
-        crop = mask[box]
-        band[box] = _near(crop, steps, reach) & ~crop
-        if not crop.all():
-            band[box] |= _near(~crop, steps, reach) & crop
+    if box is None:
+        nothing = np.zeros((0,) * mask.ndim, bool)
+        return Surroundings((slice(0, 0),) * mask.ndim, nothing, nothing, nothing)
+    crop = mask[box]
+    seen = None if view is None else view[box]
+    other = ~crop if seen is None else ~crop & seen
+    near = within_reach(crop, steps, reach)
+    if seen is not None:
+        near &= seen
+    band = (near & ~crop) | (within_reach(other, steps, reach) & crop)
+    return Surroundings(box, crop, near, band)
+
+
+def boundary_band(mask: Mask, spacing: Sequence[float], width: float | None = None, view: Mask | None = None) -> Mask:
+    """Voxels of either side whose nearest voxel of the other side is at most `width` mm away, bool (*spatial).
+
+    Empty for an empty mask, for one that fills the image, and for a width below the smallest voxel edge.
+    """
+    around = surroundings(mask, spacing, width, view)
+    band = np.zeros(mask.shape, bool)
+    band[around.box] = around.band
     return band
 
 
@@ -69,13 +112,9 @@ def dilated(mask: Mask, spacing: Sequence[float], margin: float | None = None) -
 
     For calibration: errors and correct voxels are chosen by place alone. Empty for an empty mask.
     """
-    check_mask(mask, "the mask")
-    steps = check_spacing(spacing, mask.ndim)
-    reach = band_width(steps, margin)
+    around = surroundings(mask, spacing, margin)
     grown = np.zeros(mask.shape, bool)
-    box = _grown(mask, steps, reach)
-    if box is not None:
-        grown[box] = _near(mask[box], steps, reach)
+    grown[around.box] = around.near
     return grown
 
 
@@ -106,14 +145,6 @@ def thinned(region: Mask, most: int, key: Sequence[int]) -> Mask:
     thin = np.zeros(region.shape, bool)
     thin.flat[rng.choice(voxels, most, replace=False, shuffle=False)] = True
     return thin
-
-
-def _near(mask: Mask, steps: tuple[float, ...], reach: float) -> Mask:
-    """Voxels at most `reach` mm from a mask that has voxels."""
-    from scipy.ndimage import distance_transform_edt
-
-    near: Mask = np.asarray(distance_transform_edt(~mask, sampling=steps)) <= reach * (1 + TOLERANCE_SLACK)
-    return near
 
 
 def _grown(mask: Mask, steps: tuple[float, ...], reach: float) -> tuple[slice, ...] | None:
