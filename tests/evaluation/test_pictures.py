@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from pytest_segrobust import perturbations as p
 from pytest_segrobust.evaluation.pictures import keep_pictures
@@ -64,3 +67,92 @@ def test_a_picture_of_unknown_pixel_size_has_no_millimetres(evaluate):
     first, second, *_ = evaluation.store.pictures("R-1")
     assert first.about["spacing"] is None
     assert second.about["spacing"] == [1.5, 1.5]
+
+
+def test_uncertainty_is_kept_beside_the_pictures_on_one_scale(evaluate):
+    evaluation = evaluate(scores=["uncertainty"])
+    point = p.gaussian_noise(sigma=0.5)
+    outcome = result(evaluation, point)
+
+    keep_pictures(evaluation.store, evaluation, outcome)
+
+    pictures = evaluation.store.pictures("R-1")
+    by_id = {case.id: case for case in evaluation.dataset.cases}
+    for picture in pictures:
+        _, prediction = evaluation.predict(by_id[picture.case], point, keep_uncertainty=True)
+        np.testing.assert_allclose(picture.arrays["uncertainty"], prediction.uncertainty[0].numpy())
+        assert picture.arrays["clean_uncertainty"].shape == picture.arrays["clean"].shape
+        assert picture.about["uncertainty_map"] == evaluation.uncertainty["map"] == "predictive_entropy"
+    shown = [picture.arrays[name].max() for picture in pictures for name in ("uncertainty", "clean_uncertainty")]
+    (scale,) = {tuple(picture.about["uncertainty_range"]) for picture in pictures}
+    assert scale == (0.0, pytest.approx(max(shown)))
+
+
+def test_without_requirements_on_uncertainty_there_are_no_maps(evaluate):
+    evaluation = evaluate()
+
+    keep_pictures(evaluation.store, evaluation, result(evaluation, p.gaussian_noise(sigma=0.5)))
+
+    for picture in evaluation.store.pictures("R-1"):
+        assert not {"uncertainty", "clean_uncertainty"} & set(picture.arrays)
+        assert "uncertainty_map" not in picture.about
+
+
+def test_a_failed_prediction_has_no_map_and_the_clean_image_has_one(evaluate):
+    evaluation = evaluate("not_a_number", scores=["uncertainty"])
+    point = p.gaussian_noise(sigma=0.5)
+
+    keep_pictures(evaluation.store, evaluation, result(evaluation, point))
+
+    picture = evaluation.store.pictures("R-1")[0]
+    assert "uncertainty" not in picture.arrays
+    assert picture.about["uncertainty_range"][1] == pytest.approx(
+        max(other.arrays["clean_uncertainty"].max() for other in evaluation.store.pictures("R-1"))
+    )
+
+
+def test_a_statistic_of_all_patients_shows_its_silent_failures_first(evaluate):
+    evaluation = evaluate(scores=["uncertainty"])
+    names = [case.id for case in evaluation.dataset.cases]
+    scatter = [
+        {"case": name, "patient": name, "uncertainty": 0.1 * number, "error": 0.9 - 0.1 * number, "failure": None}
+        for number, name in enumerate(names)
+    ]
+    scatter[3] |= {"uncertainty": 0.01, "error": 0.55}  # sure and wrong
+    shown = {"structure": "disc", "alarm": 0.05, "dsc_below": 0.5, "scatter": {"point": "", "cases": scatter}}
+    outcome = replace(result(evaluation, p.gaussian_noise(sigma=0.5)), uncertainty=shown, cases=[])
+
+    keep_pictures(evaluation.store, evaluation, outcome)
+
+    pictures = evaluation.store.pictures("R-1")
+    assert [picture.case for picture in pictures[:3]] == [names[0], names[3], names[1]]
+    assert pictures[0].about["note"] == "worst 1 of 8, silent failure, error 0.900, uncertainty 0"
+    assert pictures[1].about["note"] == "worst 2 of 8, silent failure, error 0.550, uncertainty 0.0100"
+    assert pictures[2].about["note"] == "worst 3 of 8, error 0.800, uncertainty 0.100"
+    assert pictures[3].about["note"].startswith("control, drawn by lot, error ")
+
+
+def test_the_map_of_a_structure_is_its_own_where_there_is_one_for_each(evaluate, monkeypatch):
+    import torch
+
+    evaluation = evaluate(scores=["uncertainty"])
+    plain = evaluation.predict
+    maps = torch.stack([torch.full((32, 32), 0.25), torch.full((32, 32), 0.5)])
+
+    def predict(case, point, **options):
+        image, said = plain(case, point, **options)
+        return image, replace(said, masks=torch.cat([said.masks] * 2), uncertainty=maps)
+
+    outcome = result(evaluation, p.gaussian_noise(sigma=0.5))
+    outcome = replace(
+        outcome,
+        cases=[replace(case, structure="ring") for case in outcome.cases],
+        worst={**outcome.worst, "structure": "ring"},
+    )
+    monkeypatch.setattr(evaluation, "predict", predict)
+    monkeypatch.setattr(evaluation, "structures", ("disc", "ring"))
+    keep_pictures(evaluation.store, evaluation, outcome)
+
+    picture = evaluation.store.pictures("R-1")[0]
+    assert (picture.arrays["uncertainty"] == 0.5).all()
+    assert picture.about["uncertainty_range"] == [0.0, 0.5]

@@ -62,10 +62,10 @@ def test_silent_failures_are_marked_in_a_shaded_quadrant_counted_and_named(resul
     close([drawing.across(float(shaded[5])), drawing.up(float(shaded[4]))], [0.0281, 0.4])
     assert "silent failures: 3" in drawing.texts
     assert "alarm above 0.0281" in drawing.texts
-    assert "Silent failures, confident and wrong: 3 of 24 cases" in figure.caption
+    assert "Silent failures, confident and wrong: 3 of 24 patients" in figure.caption
     assert "1 hippocampus_004, 2 hippocampus_009, 3 hippocampus_013" in figure.caption
     assert "1 hippocampus_004" in drawing.numbers
-    assert "Spearman +0.523 of 24 cases" in figure.caption
+    assert "Spearman +0.523 of 24 patients" in figure.caption
     silent = [row for row in figure.table.rows if "silent failure" in row[-1]]
     assert [row[0] for row in silent] == ["hippocampus_004", "hippocampus_009", "hippocampus_013"]
     assert silent[0][-1] == "silent failure, crashed: out of memory"
@@ -82,16 +82,16 @@ def at(uncertainty: float, error: float, name: str = "c", **more) -> dict:
 def test_silent_is_a_dsc_below_the_stated_one_and_no_more_uncertainty_than_the_alarm(
     uncertain, uncertainty, error, silent
 ):
-    shown = {"alarm": 0.1, "dsc_below": 0.7, "scatter": {"point": "", "cases": [at(uncertainty, error), at(0.3, 0.6)]}}
+    shown = {"alarm": 0.1, "dsc_below": 0.7, "scatter": {"point": "", "cases": [at(uncertainty, error), at(0.3, 0.6, "d")]}}
     shown["silent"] = {"count": int(silent), "n": 2}
 
-    assert f"{int(silent)} of 2 cases" in error_scatter(uncertain.result(shown), prefix="p").caption
+    assert f"{int(silent)} of 2 patients" in error_scatter(uncertain.result(shown), prefix="p").caption
 
 
-def test_a_count_of_patients_that_is_not_that_of_the_cases_drawn_is_said(uncertain):
-    caption = error_scatter(uncertain.result({"silent": {"count": 2, "n": 20}}), prefix="p").caption
+def test_patients_that_fail_silently_in_some_noise_draw_alone_are_counted_too(uncertain):
+    caption = error_scatter(uncertain.result({"silent": {"count": 5, "n": 20}}), prefix="p").caption
 
-    assert "Silent failures: 2 of 20 patients; in the quadrant lie 3 cases" in caption
+    assert "Silent failures in any noise draw: 5 of 20 patients; in the quadrant lie 3: 1 hippo" in caption
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_cases_without_a_label_are_counted_and_not_drawn(uncertain):
     shown["scatter"]["cases"][0]["error"] = None
 
     caption = error_scatter(uncertain.result(shown), prefix="p").caption
-    assert "of 23 cases" in caption
+    assert "of 23 patients" in caption
     assert "1 without a label or a number are not drawn" in caption
 
 
@@ -125,7 +125,7 @@ def test_many_silent_cases_are_named_up_to_eight_and_all_stand_in_the_table(unce
         uncertain.result({"scatter": {"point": "", "cases": cases}, "silent": {"count": 11, "n": 11}}), prefix="p"
     )
 
-    assert "11 of 11 cases: 1 <b>0, 2 <b>1" in figure.caption
+    assert "11 of 11 patients: 1 <b>0, 2 <b>1" in figure.caption
     assert figure.caption.endswith("8 <b>7 and 3 more.")
     assert sum("silent failure" in row[-1] for row in figure.table.rows) == 11
     assert "<b>" not in figure.svg
@@ -227,7 +227,7 @@ def test_severities_that_the_curve_does_not_have_are_drawn_as_severities(result)
     [
         (error_scatter, {"scatter": {"point": "", "cases": []}}, "no case at the worst point"),
         (risk_coverage, {"risk_coverage": {"coverage": [0.5, 1], "risk": [0.2, 0.2], "best": [], "random": 0.2, "aurc": None, "e_aurc": None, "n_aurc": None, "reason": "uncertainty is the same for all 2 cases: it ranks nothing"}}, "the same for all 2 cases"),
-        (risk_coverage, {"risk_coverage": {}}, "no case has an error"),
+        (risk_coverage, {"risk_coverage": {}}, "no patient has an error"),
         (reliability, {"reliability": {"rows": [[0, 1, 0, None, None]], "ece": None, "clean_rows": []}}, "no voxel of the band"),
         (removal_bars, {"by_severity": []}, "at no severity"),
         (voxel_uncertainty, {"by_severity": []}, "no severity has wrong and right voxels"),
@@ -281,7 +281,9 @@ def test_the_source_is_told_with_method_passes_map_aggregation_and_threshold(res
     assert facts["uncertain voxels"].startswith("above 0.0312 (0.95 quantile of right voxels' uncertainty")
     assert facts["alarm"] == "above 0.0281 (0.95 quantile of uncertainty over 24 clean validation cases)"
     assert facts["failure"] == "DSC below 0.6"
-    assert "Kendall +0.387; patients × severities +0.611" in facts["correlation with error"]
+    assert (
+        "Kendall +0.387; Spearman over severities too +0.611, within patients +0.840" in facts["correlation with error"]
+    )
 
 
 def test_the_most_wrong_cases_are_the_silent_ones_and_then_those_of_the_largest_error(result, uncertain):

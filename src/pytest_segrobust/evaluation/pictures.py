@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..evidence.worst_cases import worst_first
+from ..evidence.worst_cases import most_wrong_first, worst_first
 from ..perturbations.point import CLEAN, Point
 
 if TYPE_CHECKING:
+    import torch
+
     from ..evidence.records import CaseResult, RequirementResult
     from ..evidence.store import Store
     from .evaluation import Evaluation
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 WORST = 3
 """Cases shown per requirement: those whose value of the measure is worst, a rule fixed before anyone looks."""
 
+_MAPS = ("clean_uncertainty", "uncertainty")
+
 
 def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResult) -> None:
     """Put pictures of the worst cases at the worst point into the store, and of one drawn by lot as a control."""
@@ -25,45 +29,70 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
     if result.worst is None:
         return
     point = Point.from_json(result.worst["parameters"])
-    for chosen, note in _chosen(result):
-        case = next(case for case in evaluation.dataset.cases if case.id == chosen.case)
-        structure = chosen.structure if chosen.structure in evaluation.structures else evaluation.structures[0]
-        clean_image, clean = evaluation.predict(case, CLEAN)
-        image, prediction = evaluation.predict(case, point)
-        index = evaluation.structures.index(structure)
-        before, after = (None if p.masks is None else p.masks[index].cpu().numpy() for p in (clean, prediction))
-        reference = None if image.label is None else evaluation.dataset.masks(image.label).get(structure)
-        axis, position = _slice(image, reference, after)
-        same_frame = not image.label_moved  # a flipped image's clean prediction lies elsewhere
-        arrays = {
-            "clean": _cut(clean_image.image[0].cpu().numpy(), axis, position if same_frame else None),
-            "perturbed": _cut(image.image[0].cpu().numpy(), axis, position),
-            "reference": None if reference is None else _cut(reference, axis, position),
-            "clean_prediction": None if before is None or not same_frame else _cut(before, axis, position),
-            "prediction": None if after is None else _cut(after, axis, position),
-        }
-        store.put_picture(
-            result.id,
-            chosen.case,
-            structure,
-            {name: array for name, array in arrays.items() if array is not None},
-            {
-                **_about(image, chosen, structure, str(point), axis=axis, position=position, note=note),
-                # what no file says has no scale bar
-                **({"spacing": None} if case.id in evaluation.dataset.unknown_spacing else {}),
-            },
-        )
+    drawn = [_drawn(evaluation, point, chosen, note) for chosen, note in _chosen(result)]
+    tops = [float(np.nan_to_num(arrays[name]).max()) for arrays, _ in drawn for name in _MAPS if name in arrays]
+    for arrays, about in drawn:
+        if any(name in arrays for name in _MAPS):  # one scale for all, so that they can be compared
+            about |= {"uncertainty_map": evaluation.uncertainty["map"], "uncertainty_range": [0.0, max(tops)]}
+        store.put_picture(result.id, about["case"], about["structure"], arrays, about)
+
+
+def _drawn(
+    evaluation: Evaluation, point: Point, chosen: CaseResult, note: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """One case's slices, clean and perturbed, and what they show."""
+    case = next(case for case in evaluation.dataset.cases if case.id == chosen.case)
+    structure = chosen.structure if chosen.structure in evaluation.structures else evaluation.structures[0]
+    maps = bool(evaluation.uncertainty)
+    clean_image, clean = evaluation.predict(case, CLEAN, keep_uncertainty=maps)
+    image, prediction = evaluation.predict(case, point, keep_uncertainty=maps)
+    index = evaluation.structures.index(structure)
+    before, after = (None if p.masks is None else p.masks[index].cpu().numpy() for p in (clean, prediction))
+    reference = None if image.label is None else evaluation.dataset.masks(image.label).get(structure)
+    axis, position = _slice(image, reference, after)
+    same_frame = not image.label_moved  # a flipped image's clean prediction lies elsewhere
+    clean_position = position if same_frame else None
+    arrays = {
+        "clean": _cut(clean_image.image[0].cpu().numpy(), axis, clean_position),
+        "perturbed": _cut(image.image[0].cpu().numpy(), axis, position),
+        "reference": None if reference is None else _cut(reference, axis, position),
+        "clean_prediction": None if before is None or not same_frame else _cut(before, axis, position),
+        "prediction": None if after is None else _cut(after, axis, position),
+    }
+    for name, said, place in zip(_MAPS, (clean, prediction), (clean_position, position), strict=True):
+        if said.uncertainty is not None:
+            arrays[name] = _cut(_own_map(said.uncertainty, index).cpu().numpy(), axis, place)
+    about = _about(image, chosen, structure, str(point), axis=axis, position=position, note=note)
+    if case.id in evaluation.dataset.unknown_spacing:
+        about["spacing"] = None  # what no file says has no scale bar
+    return {name: array for name, array in arrays.items() if array is not None}, about
+
+
+def _own_map(uncertainty: torch.Tensor, index: int) -> torch.Tensor:
+    """The map of one structure; one map stands for all where classes exclude one another."""
+    return uncertainty[0 if uncertainty.shape[0] == 1 else index]
 
 
 def _chosen(result: RequirementResult) -> list[tuple[CaseResult, str]]:
-    """The worst cases by the requirement's own measure, failures first, and a control drawn by the result's id."""
-    ordered = worst_first(result)
-    worst = [(case, f"worst {rank + 1} of {len(ordered)}") for rank, case in enumerate(ordered[:WORST])]
+    """The worst cases by the requirement's own measure, failures first, and a control drawn by the result's id.
+
+    Where single cases have no value of the measure (a correlation), the silent failures and the largest errors.
+    """
+    ordered = [(case, "") for case in worst_first(result)]
+    if result.uncertainty is not None and all(case.value is None for case, _ in ordered):
+        ordered = most_wrong_first(result)
+    ranked = enumerate(ordered[:WORST], 1)
+    worst = [(case, _note(f"worst {rank} of {len(ordered)}", why)) for rank, (case, why) in ranked]
     rest = ordered[WORST:]
     if rest:
         lot = int.from_bytes(result.id.encode(), "big") % len(rest)
-        worst.append((sorted(rest, key=lambda case: case.case)[lot], "control, drawn by lot"))
+        drawn, why = sorted(rest, key=lambda entry: entry[0].case)[lot]
+        worst.append((drawn, _note("control, drawn by lot", why)))
     return worst
+
+
+def _note(place: str, why: str) -> str:
+    return f"{place}, {why}" if why else place
 
 
 def _slice(image: Prepared, reference: np.ndarray | None, prediction: np.ndarray | None) -> tuple[int | None, int]:

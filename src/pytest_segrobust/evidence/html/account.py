@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.rounding import percent
 
+from .uncertainty_source import of_the_model
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -39,21 +41,12 @@ def identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((f"requirements SHA-256 ({_name(spec['path'])})", spec["sha256"]) for spec in report.get("specs", [])[1:]),
         *((f"model SHA-256{_named(path)}", digest) for path, digest in zip_longest(paths, models)),
         *(("weights SHA-256", digest) for digest in report["model"].get("weights_sha256") or [] if digest),
-        ("uncertainty", uncertainty_words(report)),
+        ("uncertainty", of_the_model(report)),
         ("data SHA-256", report["data"].get("sha256")),
         ("tool", f"{report['tool']['name']} {report['tool']['version']}"),
         ("forward passes", f"{cost['forward_passes']}{share}"),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
-
-
-def uncertainty_words(report: Mapping[str, Any]) -> str:
-    """Where the model's uncertainty comes from: as the run said it, else as the first requirement about it does."""
-    stated = report["model"].get("uncertainty")
-    if isinstance(stated, dict):
-        stated = stated.get("words") or stated.get("reason")
-    sources = [(entry.get("uncertainty") or {}).get("source") or {} for entry in report["requirements"]]
-    return str(stated or next((source["words"] for source in sources if source.get("words")), ""))
 
 
 def _name(path: str) -> str:

@@ -61,7 +61,8 @@ def _said(scatter: Scatter, shown: dict[str, Any], left_out: int) -> str:
     fisher = found.get("fisher")
     cross = f", Fisher interval [{signed(finite(fisher[0]))}, {signed(finite(fisher[1]))}]" if fisher else ""
     spearman = finite(found.get("spearman"))
-    said = [f"Spearman {'undefined' if spearman is None else signed(spearman)} of {len(scatter.cases)} cases{cross}."]
+    patients = words.patients(len({case.patient for case in scatter.cases}))
+    said = [f"Spearman {'undefined' if spearman is None else signed(spearman)} of {patients}{cross}."]
     if left_out:
         said.append(f"{left_out} without a label or a number are not drawn.")
     rule = scatter.rule
@@ -69,12 +70,14 @@ def _said(scatter: Scatter, shown: dict[str, Any], left_out: int) -> str:
         said.append(f"No quadrant: {rule.missing}.")
         return " ".join(said)
     counted = part(shown, "silent")
-    named = len(scatter.silent)
-    if counted and counted.get("count") != named:  # of patients there, of cases here
-        said.append(f"Silent failures: {counted.get('count')} of {words.patients(int(counted.get('n') or 0))};")
-        said.append(f"in the quadrant lie {named} cases")
+    silent = len({case.patient for case in scatter.silent})
+    if counted and counted.get("count") != silent:  # a patient counts by any of its noise draws, a mark is their mean
+        said.append(
+            f"Silent failures in any noise draw: {counted.get('count')} of {words.patients(int(counted['n']))};"
+        )
+        said.append(f"in the quadrant lie {silent}")
     else:
-        said.append(f"Silent failures, confident and wrong: {named} of {len(scatter.cases)} cases")
+        said.append(f"Silent failures, confident and wrong: {silent} of {patients}")
     names = [f"{number} {case.name}" for number, case in enumerate(scatter.silent, 1)]
     return " ".join(said) + (f": {listed(names, _NAMED)}." if names else ".")
 

@@ -1,4 +1,4 @@
-"""The risk-coverage curve: the mean error of the cases that the model is surest of."""
+"""The risk-coverage curve: the mean error of the patients that the model is surest of."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _NAME = "Risk and coverage"
 
 
 def risk_coverage(result: RequirementResult, *, prefix: str) -> ExplainedFigure:
-    """Mean error over the share of cases kept, beside the best order there is and the mean of random ones."""
+    """Mean error over the share of patients kept, beside the best order there is and the mean of random ones."""
     found = part(result.uncertainty, "risk_coverage")
     rows = _rows(found)
     areas = {key: finite(found.get(key)) for key in ("aurc", "e_aurc", "n_aurc")}
     if not rows or areas["aurc"] is None:
-        return ExplainedFigure(_NAME, None, f"Not drawn: {found.get('reason') or 'no case has an error to be ranked'}.")
+        return ExplainedFigure(
+            _NAME, None, f"Not drawn: {found.get('reason') or 'no patient has an error to be ranked'}."
+        )
     random = finite(found.get("random"))
     said = (
         f"AURC {rounded(areas['aurc'])}, E-AURC {rounded(areas['e_aurc'])}, nAURC {signed(areas['n_aurc'])} "
@@ -36,7 +38,7 @@ def risk_coverage(result: RequirementResult, *, prefix: str) -> ExplainedFigure:
     if found.get("reason"):
         said += f"; {found['reason']}"
     caption = (
-        "Mean error (1 - DSC) of the surest cases at the worst point, against the share of cases kept; good is a curve "
+        "Mean error (1 - DSC) of the surest patients at the worst point, against the share of them kept; good is a curve "
         f"that lies near the best order and rises only at the end. {said}."
     )
     return ExplainedFigure(_NAME, _drawn(result, rows, random, said, prefix), caption, _table(rows))
@@ -81,12 +83,12 @@ def _drawn(
         plot.set_xlim(0, 1.02)
         plot.margins(y=0.1)
         plot.set_ylim(bottom=0)
-        plot.set_xlabel("coverage: share of cases kept, the surest first")
+        plot.set_xlabel("coverage: share of patients kept, the surest first")
         plot.set_ylabel("mean error (1 - DSC)")
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.6, columnspacing=1.2)
         points = [rows[round(step * (len(rows) - 1) / 4)] for step in range(5)] if len(rows) > 1 else rows
         read = "; ".join(f"{percent(share)} kept: {rounded(risk)}" for share, risk, _ in points)
-        label = f"Risk-coverage curve of {result.id}, {len(rows)} cases"
+        label = f"Risk-coverage curve of {result.id}, {len(rows)} patients"
         return inline_svg(figure, prefix=prefix, label=label, numbers=f"Mean error: {read}. {said}.")
 
 
