@@ -93,17 +93,17 @@ class UncertaintyScoring:
 
     def described(self) -> dict[str, Any]:
         """Where uncertainty comes from and how it is used, as plain data for reports."""
-        source, words = self.source, [self.source.words]
+        source, words = self.source, [self.source.words.rstrip(".")]
         if source.method == "mean_variance" and source.map in ("variance", "summed_variance"):
-            words.append("variances above the largest that a probability can have count as that in the QU-BraTS score")
+            words.append("Variances above the largest that a probability can have count as that in the QU-BraTS score")
         if self.settings.aggregation == "threshold" and None in self.frozen.shares:
-            words.append("structures that no clean screening image shows have the mean over the image")
+            words.append("Structures that no clean screening image shows have the mean over the image")
         return {
             "method": source.method,
             "passes": source.passes,
             "map": source.map,
             "aggregation": self.settings.aggregation,
-            "words": "; ".join(words),
+            "words": ". ".join(words),
             "threshold": self.frozen.threshold,
             "threshold_rule": self.frozen.rule,
             "reason": source.reason,

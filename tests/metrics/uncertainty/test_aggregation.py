@@ -123,3 +123,22 @@ def test_mistakes_are_refused() -> None:
         a.patch_voxels((1.0,), -1)
     with pytest.raises(ValueError, match="between"):
         a.threshold_mean(u, 1.0)
+
+
+@pytest.mark.parametrize("how", ALL)
+def test_a_view_is_as_if_the_image_ended_there(how: a.Aggregation) -> None:
+    u, mask = case(3, (12, 30))
+    mask[3:7, 3:20] = True
+    view = np.zeros(u.shape, bool)
+    view[:, :13] = True
+
+    in_view = a.aggregate(u, mask, (1.0, 1.0), how, foreground_share=0.1, patch_mm=4, view=view)
+    cut = a.aggregate(u[:, :13], mask[:, :13], (1.0, 1.0), how, foreground_share=0.1, patch_mm=4)
+
+    assert in_view.value == pytest.approx(cut.value)
+
+
+def test_a_view_without_room_for_a_patch_has_its_mean() -> None:
+    u, mask = case(4, (9, 9))
+    view = np.eye(9, dtype=bool)
+    assert a.aggregate(u, mask, (1.0, 1.0), "patch", patch_mm=3, view=view).value == pytest.approx(np.diag(u).mean())

@@ -6,7 +6,7 @@ A distance transform gives the same and takes ten times as long for the few voxe
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ MOST_SHIFTS = 400
 
 def within_reach(mask: Mask, steps: tuple[float, ...], reach: float) -> Mask:
     """Voxels whose centre is at most `reach` mm from that of a voxel of the mask, bool (*spatial)."""
-    lines = _lines(mask.shape, steps, reach)
+    lines = _lines(steps, reach)
     if sum(map(len, lines)) > MOST_SHIFTS:
         return _by_distance(mask, steps, reach)
     near = np.zeros(mask.shape, bool)
@@ -47,25 +47,23 @@ def _by_distance(mask: Mask, steps: tuple[float, ...], reach: float) -> Mask:
     return near
 
 
-@cache
-def _lines(shape: tuple[int, ...], steps: tuple[float, ...], reach: float) -> tuple[tuple[tuple[int, ...], ...], ...]:
+@lru_cache(maxsize=64)
+def _lines(steps: tuple[float, ...], reach: float) -> tuple[tuple[tuple[int, ...], ...], ...]:
     """The ellipsoid as lines along the last axis: by half length, the offsets (other axes) of all lines that long."""
     furthest = reach * (1 + TOLERANCE_SLACK)
-    ranges = [
-        range(-(most := min(math.floor(furthest / step), length - 1)), most + 1)
-        for step, length in zip(steps[:-1], shape[:-1], strict=True)
-    ]
+    ranges = [range(-(most := math.floor(furthest / step)), most + 1) for step in steps[:-1]]
     lines: dict[int, list[tuple[int, ...]]] = {}
     for offset in product(*ranges):
         left = furthest**2 - sum((count * step) ** 2 for count, step in zip(offset, steps, strict=False))
         if left >= 0:
-            half = min(math.floor(math.sqrt(left) / steps[-1]), shape[-1] - 1)
-            lines.setdefault(half, []).append(offset)
+            lines.setdefault(math.floor(math.sqrt(left) / steps[-1]), []).append(offset)
     return tuple(tuple(lines.get(half, ())) for half in range(max(lines) + 1))
 
 
 def _add_shifted(near: Mask, mask: Mask, offset: tuple[int, ...]) -> None:
     """Add the mask, moved by the offset along all axes but the last."""
+    if any(abs(count) >= length for count, length in zip(offset, mask.shape, strict=False)):
+        return
     there = tuple(
         slice(max(count, 0), length + min(count, 0)) for count, length in zip(offset, mask.shape, strict=False)
     )
