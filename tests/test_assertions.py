@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+from pytest_segrobust import perturbations as p
+from pytest_segrobust.errors import EvidenceError, SpecError
+from pytest_segrobust.estimate import Estimate
+from pytest_segrobust.evidence.records import Measurement
+from pytest_segrobust.python_requirements import Comparison
+from pytest_segrobust.requirements.requirement import Measure
+from pytest_segrobust.requirements.settings import DecisionSettings
 
 PYTHON = """
 import pytest
@@ -189,3 +198,195 @@ def test_attacks_in_python_are_checked_as_those_in_sentences(project, model: str
         assert "gradients masked? mean score" in project.result("FREE")["reason"]
     else:
         assert "[attack] allows 10 steps instead of 20" in project.result("FREE")["warnings"][0]
+
+
+UNCERTAIN = """
+import pytest
+from pytest_segrobust import perturbations as p
+
+NOISE = p.gaussian_noise(sigma=0.3)
+
+@pytest.mark.requirement("U-1")
+def test_calibration(segrobust):
+    assert segrobust.calibration_error(NOISE) < 0.9
+    assert segrobust.increase("ece", NOISE) < 0.9
+    assert segrobust.uncertainty("brier", NOISE, structure="disc") < 1.9
+
+@pytest.mark.requirement("U-2")
+def test_too_much_to_ask(segrobust):
+    assert segrobust.separation(NOISE) > 0.999
+
+@pytest.mark.requirement("U-3")
+def test_no_failures_to_find(segrobust):
+    assert not segrobust.uncertainty("failure_auroc", p.CLEAN, dsc_below=0.01) > 0.8
+
+def test_that_is_no_requirement(segrobust):
+    for impossible, told in (
+        (lambda: segrobust.uncertainty("severity_tau", NOISE), "write it as a sentence"),
+        (lambda: segrobust.correlation(NOISE, "spearman_across"), "write it as a sentence"),
+        (lambda: segrobust.uncertainty("dsc", NOISE), "is no measure of uncertainty"),
+        (lambda: segrobust.uncertainty("failure_auroc", NOISE), "dsc_below = 0.7"),
+        (lambda: segrobust.increase("aurc", NOISE), "it is one number of all patients"),
+        (lambda: segrobust.correlation(NOISE, "sperman"), "did you mean 'spearman'"),
+        (lambda: segrobust.correlation(NOISE, structure="dis"), "no structure is called 'dis'"),
+    ):
+        with pytest.raises(Exception, match=told):
+            impossible()
+"""
+
+LABELS = """
+
+class Labels(Discs):
+    def forward(self, x):
+        return super().forward(x).argmax(1)
+
+
+def labels():
+    return Labels()
+"""
+
+
+def test_uncertainty_is_compared_as_drops_are(project) -> None:
+    project.spec("")
+    project.pytester.makepyfile(test_uncertain=UNCERTAIN)
+
+    result = project.run("test_uncertain.py", f"--segrobust-spec={project.path / 'segrobust.toml'}")
+
+    assert project.verdicts == {"U-1": "passed", "U-2": "failed", "U-3": "not_evaluable"}
+    result.assert_outcomes(passed=2, failed=2)
+    assert "is not above 0.999" in result.stdout.str()
+    assert project.result("U-3")["reason"].startswith("not evaluable: none of 8 patients has a DSC below 0.01")
+    assert project.result("U-3")["estimate"] is None
+    scatter = project.result("U-2")["uncertainty"]["scatter"]
+    assert (scatter["point"], len(scatter["cases"])) == ("gaussian noise(sigma=0.3)", 8)
+    assert project.result("U-2")["uncertainty"]["source"]["map"] == "predictive_entropy"
+
+
+def test_a_map_of_labels_has_no_uncertainty_in_python_either(project) -> None:
+    spec = project.spec("")
+    spec.write_text(
+        spec.read_text(encoding="utf-8").replace("[model]", '[model]\noutputs = "labels"'), encoding="utf-8"
+    )
+    networks = project.path / "networks.py"
+    networks.write_text(networks.read_text(encoding="utf-8") + LABELS, encoding="utf-8")
+    project.pytester.makepyfile(test_uncertain=UNCERTAIN)
+
+    project.run("test_uncertain.py", "-k", "calibration", model="networks:labels")
+
+    assert project.verdicts["U-1"] == "invalid"
+    assert "ECE needs an uncertainty, and there is none: outputs" in project.result("U-1")["reason"]
+
+
+PATIENTS = 24
+
+
+def measured(uncertainty, dsc, *, point: str, more=lambda case: {}, undefined=None) -> tuple[Measurement, ...]:
+    """One structure of each patient at a point, with these uncertainties and DSCs."""
+    return tuple(
+        Measurement(
+            f"case {case}", f"patient {case}", point, 0, "disc",
+            {"dsc": float(dsc[case]), "uncertainty": float(uncertainty[case]), **more(case)},
+            reference_voxels=100, undefined=undefined or {},
+        )
+        for case in range(len(dsc))
+    )  # fmt: skip
+
+
+def estimate(measure: Measure, uncertainty, dsc, comparisons=None, **more) -> Estimate:
+    noise = p.gaussian_noise(sigma=0.1)
+    return Estimate(
+        measure=measure,
+        point=noise,
+        structure=None,
+        clean=measured(np.linspace(0.01, 0.02, len(dsc)), np.full(len(dsc), 0.9), point="clean", **more),
+        perturbed=measured(uncertainty, dsc, point=str(noise), **more),
+        decision=DecisionSettings(),
+        confidence=0.95,
+        seed=0,
+        comparisons=comparisons,
+    )
+
+
+ERROR = np.random.default_rng(0).uniform(0.1, 0.6, PATIENTS)
+KNOWS = ERROR + np.random.default_rng(1).normal(0, 0.03, PATIENTS)
+
+
+@pytest.mark.parametrize(
+    ("measure", "limit", "good"),
+    [
+        (Measure("spearman"), 0.4, True),
+        (Measure("kendall"), 0.3, True),
+        (Measure("n_aurc"), 0.3, True),
+        (Measure("failure_auroc", dsc_below=0.6), 0.7, True),
+        (Measure("failure_recall", dsc_below=0.6, referral=0.5), 0.2, True),
+        (Measure("spearman"), 0.99, False),
+    ],
+)
+def test_statistics_of_all_patients_compare_by_their_interval(measure: Measure, limit: float, good: bool) -> None:
+    assert (estimate(measure, KNOWS, 1 - ERROR) > limit) is good
+    assert (estimate(measure, 1 - KNOWS, 1 - ERROR) > limit) is False  # sure where it is wrong
+
+
+def test_a_silent_failure_rate_counts_the_sure_and_wrong_among_all_patients() -> None:
+    measure = Measure("silent_failure_rate", dsc_below=0.6)
+    assert estimate(measure, KNOWS, 1 - ERROR) < 0.2
+    assert not estimate(measure, np.zeros(PATIENTS), 1 - ERROR) < 0.2
+
+
+def test_what_pytest_shows_names_the_coefficient_its_bounds_and_the_patients() -> None:
+    first, second = estimate(Measure("spearman"), 1 - KNOWS, 1 - ERROR).explain_comparison(">", 0.4)
+    assert first.startswith("Spearman correlation with error = -0.9")
+    assert first.endswith("(24 patients, one-sided 0.95) is not above 0.400")
+    assert second == "failed for disc at gaussian noise(sigma=0.1)"
+
+
+@pytest.mark.parametrize(
+    ("measure", "uncertainty", "dsc", "reason"),
+    [
+        (Measure("spearman"), np.full(PATIENTS, 0.3), 1 - ERROR, "uncertainty is the same for all 24 patients"),
+        (Measure("spearman"), KNOWS, np.ones(PATIENTS), "nothing is wrong in any of 24 patients"),
+        (Measure("failure_auroc", dsc_below=0.3), KNOWS, 1 - ERROR, "none of 24 patients has a DSC below 0.3"),
+    ],
+)
+def test_what_has_no_value_is_not_evaluable_and_never_silently_right_or_wrong(measure, uncertainty, dsc, reason):
+    comparisons: list[Comparison] = []
+    undefined = estimate(measure, uncertainty, dsc, comparisons)
+
+    with pytest.raises(EvidenceError, match=f"^not evaluable: {reason}"):
+        assert not undefined > 0.6  # with a plain False this would pass
+
+    [compared] = comparisons
+    assert (compared.outcome, compared.result.verdict, compared.result.estimate) == (
+        "not_evaluable",
+        "not_evaluable",
+        None,
+    )
+    assert compared.result.reason in undefined.explain_comparison(">", 0.6)
+
+
+def test_measures_of_voxels_are_means_over_patients_and_changes_are_paired() -> None:
+    separates = {"more": lambda case: {"error_auroc": 0.85 + 0.001 * case, "ece": 0.02}}
+    assert estimate(Measure("error_auroc"), KNOWS, 1 - ERROR, **separates) > 0.8
+    assert not estimate(Measure("error_auroc"), KNOWS, 1 - ERROR, **separates) > 0.9
+    assert estimate(Measure("ece", "increase"), KNOWS, 1 - ERROR, **separates) < 0.01
+
+
+def test_maps_that_are_constant_in_every_case_are_not_evaluable() -> None:
+    nothing = {"undefined": {"error_auroc": "the map is constant over 40 voxels"}}
+    with pytest.raises(EvidenceError, match="not evaluable: uncertainty is constant in each of 24 cases"):
+        assert estimate(Measure("error_auroc"), KNOWS, 1 - ERROR, **nothing) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("measure", "limit"), [(Measure("spearman"), -0.1), (Measure("error_auroc"), 0.4), (Measure("spearman"), 1.0)]
+)
+def test_limits_that_claim_nothing_are_refused_as_in_sentences(measure: Measure, limit: float) -> None:
+    with pytest.raises(SpecError):
+        assert estimate(measure, KNOWS, 1 - ERROR) > limit
+    with pytest.raises(SpecError, match="is better higher"):
+        assert estimate(measure, KNOWS, 1 - ERROR) < 0.9
+
+
+def test_one_number_of_all_patients_has_no_share_of_patients() -> None:
+    with pytest.raises(SpecError, match="is one number of all patients already"):
+        estimate(Measure("spearman"), KNOWS, 1 - ERROR).for_patients(0.9)

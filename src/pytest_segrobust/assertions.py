@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from .errors import DataError, SpecError
 from .estimate import Estimate
+from .metrics.uncertainty.catalogue import MEASURES
 from .perturbations.catalogue import catalogue
 from .perturbations.point import CLEAN, Point
 from .requirements import claim
 from .requirements import measure as measures
 from .requirements.requirement import Domain, Form, Measure, Range, Requirement
 from .verification.masking import attacks, masking_checks
+from .verification.metric import level_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluation import Evaluation
     from .evaluation.minimal_radius import MinimalRadii
     from .evidence.records import RequirementResult
+    from .metrics.uncertainty.correlation import Kind as CorrelationKind
     from .progress import Progress
     from .python_requirements import Comparison as Compared
     from .run import Run
@@ -64,6 +67,38 @@ class Segrobust:
     def gross_failure_rate(self, point: Point = CLEAN, *, structure: str | None = None) -> Estimate:
         """Share of patients with a crash, NaN, misshapen output or lost structure; exact binomial bounds."""
         return self._estimate("gross_failure_rate", "value", point, structure, None)
+
+    def correlation(
+        self, point: Point = CLEAN, kind: CorrelationKind = "spearman", *, structure: str | None = None
+    ) -> Estimate:
+        """Of uncertainty with error, 1 - DSC, over patients: `segrobust.correlation(noise) > 0.4`."""
+        return self.uncertainty(kind, point, structure=structure)
+
+    def separation(self, point: Point = CLEAN, *, structure: str | None = None) -> Estimate:
+        """AUROC of wrong voxels by their uncertainty, round the boundary: `segrobust.separation(noise) > 0.8`."""
+        return self.uncertainty("error_auroc", point, structure=structure)
+
+    def calibration_error(self, point: Point = CLEAN, *, structure: str | None = None) -> Estimate:
+        """ECE round the structure: `segrobust.calibration_error(noise) < 0.05`."""
+        return self.uncertainty("ece", point, structure=structure)
+
+    def uncertainty(
+        self,
+        measure: str,
+        point: Point = CLEAN,
+        *,
+        structure: str | None = None,
+        dsc_below: float | None = None,
+        referral: float | None = None,
+    ) -> Estimate:
+        """Any measure of uncertainty at a point: `segrobust.uncertainty("n_aurc", noise) > 0.3`.
+
+        `dsc_below` says which cases are failures, `referral` the share of cases that may be referred; drops and
+        increases of what each case has are `drop("error_auroc", noise)` and `increase("ece", noise)`.
+        """
+        if measures.from_key(measure).metric not in MEASURES:
+            raise SpecError(f"'{measure}' is no measure of uncertainty; there are {', '.join(MEASURES)}")
+        return self._estimate(measure, "value", point, structure, None, dsc_below=dsc_below, referral=referral)
 
     def minimal_radius(
         self, attack: Point, *, drop: float, structure: str | None = None, iterations: int = 6
@@ -139,15 +174,29 @@ class Segrobust:
             )
 
     def _estimate(
-        self, metric: str, form: Form, point: Point, structure: str | None, tolerance: float | None
+        self,
+        metric: str,
+        form: Form,
+        point: Point,
+        structure: str | None,
+        tolerance: float | None,
+        **needs: float | None,
     ) -> Estimate:
-        measure = Measure(measures.from_key(metric).metric, form, tolerance)
+        measure = replace(measures.from_key(metric, tolerance, **needs), form=form)
         claim.check_measure(measure)
+        if level_of(measure.metric) == "severities":
+            raise SpecError(
+                f"{measures.words(measure)} is about growing severity, and a point has one; write it as a sentence in a "
+                "requirement file"
+            )
         if structure is not None and structure not in self.evaluation.structures:
             raise SpecError(f"no structure is called '{structure}'; there are {', '.join(self.evaluation.structures)}")
         steps = [Domain(step.name, tuple(Range(n, 0, 0) for n, _ in step.parameters)) for step in point.steps]
         self._refuse_unknown_millimetres(measure, steps)
         evaluation = self.evaluation.including(measures.score_key(measure))
+        source = evaluation.uncertainty if measures.score_key(measure) == "uncertainty" else {}
+        if source.get("reason"):
+            raise SpecError(f"{measures.words(measure)} needs an uncertainty, and there is none: {source['reason']}")
         clean = evaluation.measure([CLEAN])
         realisations = self.run.budget.realisations
         perturbed = clean if point == CLEAN else evaluation.measure([point], realisations=realisations)
@@ -167,6 +216,7 @@ class Segrobust:
             seed=self.run.settings.seed,
             comparisons=self._comparisons,
             notes=tuple(evaluation.attack_notes) if attacked else (),
+            source=source,
             doubts=tuple(check.words() for check in checks if not check.held),
         )
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import DataError, EvidenceError, SpecError
 from .evidence.records import Measurement, RequirementResult
+from .perturbations.point import CLEAN
 from .perturbations.severity import is_identity
 from .python_requirements import Comparison as Compared
 from .requirements import claim
 from .requirements import measure as measures
 from .requirements.requirement import Comparison, Measure, Requirement
-from .verification.decision import SEVERITY, Cell, Criterion, judged, worst
+from .verification.all_patients import values_at
+from .verification.decision import SEVERITY, Cell, Unsaid, judged, unsaid, worst
 from .verification.failures import count_gross_failures
+from .verification.metric import level_of
 from .verification.moved import outweighs_limit
 from .verification.patients import Cohort
 from .verification.reach import claims_nothing
+from .verification.statistic_criterion import criterion_of
+from .verification.uncertainty_evidence import uncertainty_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .perturbations.point import Point
     from .requirements.settings import DecisionSettings
@@ -27,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A measure at one point: a mean over patients per structure, with an interval.
+    """A measure at one point: a mean over patients per structure, or a statistic of all of them, with an interval.
 
     Compared with a limit it is true only where the whole deciding interval of every structure is on that side, so
-    `assert` passes what has been shown and nothing else. An estimate is never equal to a number.
+    `assert` passes what has been shown and nothing else. An estimate is never equal to a number. Uncertainty may have no
+    value at a point (constant, or nothing is wrong there): then comparing raises EvidenceError, "not evaluable: ...".
     """
 
     measure: Measure
@@ -46,6 +52,7 @@ class Estimate:
     patients: float | None = None
     comparisons: list[Compared] | None = None
     notes: tuple[str, ...] = ()  # what a reader must know of the attacks that were made
+    source: Mapping[str, Any] = field(default_factory=dict)  # where uncertainty comes from; {} of other measures
     doubts: tuple[str, ...] = ()  # of an attack that something weaker outdid: then nothing passes
 
     WORDS: ClassVar[dict[Comparison, str]] = {
@@ -92,19 +99,23 @@ class Estimate:
         comparison: Comparison | None = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}.get(operator)  # type: ignore[assignment]
         if comparison is None or not isinstance(limit, int | float):
             return [repr(self)]
-        cell = self._worst_cell(comparison, float(limit))
-        return self._words(comparison, float(limit), cell)
+        decisive = self._decisive(comparison, float(limit))
+        if isinstance(decisive, Unsaid):
+            return [_not_evaluable(decisive)]
+        return self._words(comparison, float(limit), decisive)
 
     def _compare(self, comparison: Comparison, limit: float) -> bool:
         if not isinstance(limit, int | float):
             raise SpecError(f"{measures.words(self.measure)} compares with a number, not with {limit!r}")
         claim.check_comparison(self.measure, comparison)
         claim.check_limit(self.measure, comparison, float(limit))
-        cell = self._worst_cell(comparison, float(limit))
-        if self.doubts and cell.verdict != "failed":
+        cell = self._decisive(comparison, float(limit))
+        if self.doubts and (isinstance(cell, Unsaid) or cell.verdict != "failed"):
             raise EvidenceError(f"gradients masked? {self.doubts[0]}; the attack at {self.point} says nothing")
         if self.comparisons is not None:
             self.comparisons.append(self._compared(comparison, float(limit), cell))
+        if isinstance(cell, Unsaid):  # False would be a verdict on the model for whoever writes `assert not ...`
+            raise EvidenceError(_not_evaluable(cell))
         return cell.verdict == "passed"
 
     def _requirement(self, comparison: Comparison, limit: float) -> Requirement:
@@ -128,26 +139,38 @@ class Estimate:
             perturbed_structures={step.on for step in self.point.steps if step.on is not None},
         )
 
-    def _worst_cell(self, comparison: Comparison, limit: float) -> Cell:
+    def _decisive(self, comparison: Comparison, limit: float) -> Cell | Unsaid:
+        """The structure that decides: one that failed, then one of which nothing can be said, then the worst."""
         cohort = self._cohort(comparison)
         requirement = self._requirement(comparison, limit)
-        criterion = Criterion.of(requirement, seed=self.seed)
+        criterion = criterion_of(requirement, seed=self.seed)
         structures = (self.structure,) if self.structure else cohort.structures
         if reason := claims_nothing(criterion, cohort, structures):
             raise SpecError(reason)
-        cells = []
+        cells: list[Cell] = []
+        nothing: list[Unsaid] = []
         for structure in structures:
-            values = cohort.at(self.perturbed, structure)
-            cell = judged(criterion, values, str(self.point), structure, self.decision.minimum_patients)
+            values = (
+                values_at(cohort, self.perturbed, structure)
+                if level_of(self.measure.metric) == "patients"
+                else cohort.at(self.perturbed, structure)
+            )
+            fewest = self.decision.minimum_patients
+            if (lacking := unsaid(criterion, values, str(self.point), structure, fewest)) is not None:
+                nothing.append(lacking)
+                continue
+            cell = judged(criterion, values, str(self.point), structure, fewest)
             if cell is None:
                 raise DataError(
                     f"{structure}: {len(values.patients)} patients are too few to say anything "
-                    f"([decision] minimum_patients = {self.decision.minimum_patients})"
+                    f"([decision] minimum_patients = {fewest})"
                 )
             explained, _ = cohort.moving(self.perturbed, structure)
             if cell.verdict == "passed" and outweighs_limit(explained, requirement):
                 cell = replace(cell, verdict="not_evaluable")  # it would pass by what was subtracted for interpolation
             cells.append(cell)
+        if nothing and not any(cell.verdict == "failed" for cell in cells):
+            return nothing[0]
         return worst(cells)
 
     @property
@@ -172,11 +195,10 @@ class Estimate:
             lines[1] += ": more was subtracted for interpolating labels than the limit allows"
         return [*lines, cell.interval.warning] if cell.interval.warning else lines
 
-    def _compared(self, comparison: Comparison, limit: float, cell: Cell) -> Compared:
-        criterion = Criterion.of(self._requirement(comparison, limit), seed=self.seed)
+    def _compared(self, comparison: Comparison, limit: float, cell: Cell | Unsaid) -> Compared:
+        requirement = self._requirement(comparison, limit)
+        criterion = criterion_of(requirement, seed=self.seed)
         cohort = self._cohort(comparison)
-        shown = criterion.shown(cell.interval)
-        two_sided = criterion.shown(criterion.interval(cell.values.values, 0.975))
         failures = count_gross_failures(
             [m for m in self.perturbed if self.structure in (None, m.structure)],
             cohort.at_risk,
@@ -186,27 +208,54 @@ class Estimate:
         result = RequirementResult(
             id="",
             statement="",
-            verdict=cell.verdict,
+            verdict="not_evaluable" if isinstance(cell, Unsaid) else cell.verdict,
             measure=measures.words(self.measure),
-            estimate=cell.estimate,
-            interval=shown,
-            two_sided=two_sided,
             limit=criterion.limit,
             comparison=criterion.comparison,
             unit="mm" if measures.unit(self.measure) == "mm" and not criterion.is_share else "",
             confidence=self.confidence,
-            method=cell.interval.method,
-            n_patients=len(cell.values.patients),
-            n_cases=len(cell.values.cases),
             gross_failures=failures,
             worst={"parameters": self.point.to_json(), "text": str(self.point), "structure": cell.structure},
-            cases=list(cell.values.cases),
             context=self.context,
             score_keys=list(self.score_keys),
             search={"caveats": list(self.notes)} if self.notes else {},
+            warnings=list(self.notes),
+        )
+        if self.source:
+            result = replace(result, uncertainty=self._evidence(cohort, cell.structure))
+        if isinstance(cell, Unsaid):
+            result = replace(result, reason=_not_evaluable(cell))
+            return Compared("not_evaluable", SEVERITY.index("not_evaluable") * 1e9, result)
+        result = replace(
+            result,
+            estimate=cell.estimate,
+            interval=criterion.shown(cell.interval),
+            two_sided=criterion.shown(criterion.interval(cell.values.values, 0.975)),
+            method=cell.interval.method,
+            n_patients=len(cell.values.patients),
+            n_cases=len(cell.values.cases),
+            cases=list(cell.values.cases),
             warnings=[*self.notes, *([cell.interval.warning] if cell.interval.warning else [])],
             reason="; ".join(self._words(comparison, limit, cell)[:2]) if cell.verdict != "passed" else "",
         )
         changes = self.measure.form != "value" or self.measure.metric == "agreement"
         trivial = changes and is_identity(self.point)
         return Compared(cell.verdict, SEVERITY.index(cell.verdict) * 1e9 + cell.excess, result, trivial=trivial)  # type: ignore[arg-type]
+
+    def _evidence(self, cohort: Cohort, structure: str) -> dict[str, Any]:
+        """What a report draws of uncertainty: the clean image and this point."""
+        line = [(0.0, CLEAN)] if self.point == CLEAN else [(0.0, CLEAN), (1.0, self.point)]
+        return uncertainty_evidence(
+            cohort,
+            {str(CLEAN): self.clean, str(self.point): self.perturbed},
+            structure=structure,
+            worst=str(self.point),
+            line=line,
+            source=self.source,
+            dsc_below=self.measure.dsc_below or self._dsc_below,
+            confidence=self.confidence,
+        )
+
+
+def _not_evaluable(nothing: Unsaid) -> str:
+    return f"not evaluable: {nothing.reason} ({nothing.structure} at {nothing.point})"
