@@ -20,7 +20,7 @@ LAYERS = (
     {"evaluation"},
     {"verification"},
     {"run"},
-    {"replay", "preview", "python_requirements", "options", "progress", "strategies", "workers"},
+    {"replay", "preview", "comparison", "planning", "python_requirements", "options", "progress", "strategies", "workers"},
     {"estimate"},
     {"assertions", "opening"},
     {"recording", "cli"},

@@ -174,5 +174,57 @@ def replay(directory: Path, requirement: str, cases: tuple[str, ...], save: Path
         raise SystemExit(1)
 
 
+@main.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("more", type=click.Path(path_type=Path), nargs=-1)
+@click.option(
+    "--margin", "margins", multiple=True, help="by how much NEW may be worse: '2 %', 0.02, '1.5 mm'; one a unit"
+)
+@click.option("--common", is_flag=True, help="other requirement files: compare what both state in the same words")
+@click.option(
+    "--measure", is_flag=True, help="measure with the models what only one of the runs has; needs them at hand"
+)
+@click.option("--spec", type=click.Path(path_type=Path), help="the runs' requirement file, where it lies elsewhere now")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("segrobust-comparison"), show_default=True)
+def compare(
+    old: Path,
+    new: Path,
+    more: tuple[Path, ...],
+    *,
+    margins: tuple[str, ...],
+    common: bool,
+    measure: bool,
+    spec: Path | None,
+    output: Path,
+) -> None:
+    """Compare report folders with the first of them, patient by patient at the same points.
+
+    Exit code 0: non-inferior at every point compared, no new failure, no verdict lost. 1: not shown. 2: refused, since
+    data, seed, tool or requirements differ.
+    """
+    from rich.console import Console
+
+    from .comparison.comparing import compare as compare_runs
+    from .comparison.margins import read_margins
+    from .comparison.printed import print_comparison
+    from .evidence.html.comparison import write_comparison
+
+    try:
+        report = compare_runs(
+            [old, new, *more], margins=read_margins(margins), common=common, spec=spec, measure=measure
+        )
+    except SegrobustError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from None
+    console = Console(highlight=False)
+    console.width = max(console.width, 110)  # a pipe is no narrow terminal
+    print_comparison(report, console)
+    for path in write_comparison(report, output):
+        click.echo(path)
+    if not report.non_inferior:
+        raise SystemExit(1)
+
+
 if __name__ == "__main__":
     main()

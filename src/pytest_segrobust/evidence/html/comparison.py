@@ -19,7 +19,15 @@ from .difference_curve import difference_curve
 from .difference_forest import WIDTH, DifferenceRow, difference_row, place, scale_of
 
 if TYPE_CHECKING:
-    from pytest_segrobust.evidence.compared import ComparedRequirement, ComparisonReport, Difference, Shown
+    from collections.abc import Sequence
+
+    from pytest_segrobust.evidence.compared import (
+        ComparedRequirement,
+        ComparisonReport,
+        Difference,
+        FailureChange,
+        Shown,
+    )
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNIT = re.compile(r"(?<=\d) (?=%|mm|dB|deg|HU)")
@@ -80,7 +88,10 @@ def _view(report: ComparisonReport) -> dict[str, Any]:
         "repaired": _distinct(report, "repaired_failures"),
         "lost": sum(each.lost for each in report.requirements),
         "margin": " and ".join(words.with_unit(exact(value), unit) for unit, value in report.margins.items()),
-        "requirements": [_requirement(number, each) for number, each in enumerate(report.requirements, 1)],
+        "requirements": [
+            {**_requirement(number, each), "first": number == 1 or report.requirements[number - 2].run != each.run}
+            for number, each in enumerate(report.requirements, 1)
+        ],
         "verdict_words": WORDS,
     }
 
@@ -124,6 +135,7 @@ def _requirement(number: int, each: ComparedRequirement) -> dict[str, Any]:
         "anchor": f"c{number}",
         "record": each,
         "class": _CLASSES[each.shown],
+        "reason": each.reason[:1].upper() + each.reason[1:],
         "statement": _UNIT.sub("\u00a0", each.statement),
         "row": difference_row(deciding, scale) if deciding else DifferenceRow(),
         "deciding": None if deciding is None else _difference(deciding, each, scale),
@@ -137,20 +149,31 @@ def _requirement(number: int, each: ComparedRequirement) -> dict[str, Any]:
         else "no difference shown where the old run is worst",
         "estimates": f"{rounded(each.old_estimate)} → {rounded(each.new_estimate)}",
         "failures": [
-            (title, kind, changes[:_NAMED_FAILURES], max(0, len(changes) - _NAMED_FAILURES))
-            for title, kind, changes in (
-                ("New gross failures", "failed", each.new_failures),
-                ("Repaired gross failures", "passed", each.repaired_failures),
+            (title, rows[:_NAMED_FAILURES], max(0, len(rows) - _NAMED_FAILURES))
+            for title, rows in (
+                ("New gross failures", _by_case(each.new_failures)),
+                ("Repaired gross failures", _by_case(each.repaired_failures)),
             )
-            if changes
+            if rows
         ],
     }
+
+
+def _by_case(changes: Sequence[FailureChange]) -> list[dict[str, str]]:
+    """One row for each case, structure and kind of failure, with all its points."""
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for change in changes:
+        rows.setdefault((change.case, change.patient, change.structure, change.failure), []).append(change.point)
+    return [
+        {"case": case, "patient": patient, "structure": structure, "failure": failure, "points": "; ".join(points)}
+        for (case, patient, structure, failure), points in rows.items()
+    ]
 
 
 def _alone(each: ComparedRequirement) -> str:
     if each.named is None:
         return ""
-    return "may be named alone (Holm)" if each.named else "not shown when named alone (Holm)"
+    return "may be named alone (Holm)" if each.named else "not if it is named alone (Holm)"
 
 
 def _difference(found: Difference, of: ComparedRequirement, scale: float) -> dict[str, Any]:
