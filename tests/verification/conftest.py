@@ -48,6 +48,12 @@ class FakeEvaluation:
     asked: list[tuple[str, bool]] = field(default_factory=list)
     calls: int = 0
     change: Callable[[Measurement], Measurement | None] | None = None  # what becomes of each measurement; None: lost
+    attack_notes: tuple[str, ...] = ()
+    has_surrogate: bool = False
+
+    @property
+    def uncertainty(self) -> dict[str, Any]:
+        return {"method": "mc_dropout", "passes": 20, "map": "variance", "aggregation": "boundary"}
 
     @property
     def patients(self) -> tuple[str, ...]:

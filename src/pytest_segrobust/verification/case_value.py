@@ -46,12 +46,16 @@ class Scoring:
         """The metric that is measured."""
         return metric_of(self.measure.metric)
 
+    def seen(self, clean: Measurement, perturbed: Measurement) -> Measurement:
+        """The clean measurement that is compared: what the moved image still shows, but uncertainty is of the whole image."""
+        return clean if is_uncertainty(self.measure.metric) else as_seen(clean, perturbed)
+
     def value(self, clean: Measurement, perturbed: Measurement) -> CaseValue | None:
         """The measure of one noise draw; None where it has none, see `lacks`."""
         if self.lacks(clean, perturbed):
             return None
         metric, form = self.metric, self.measure.form
-        seen = as_seen(clean, perturbed)
+        seen = self.seen(clean, perturbed)
         before, after = 0.0 if form == "value" else self.score(seen), self.score(perturbed)
         if form == "value":
             if metric.key == "agreement" and self.useless(seen):
@@ -72,7 +76,7 @@ class Scoring:
         """The drop or increase in the metric's unit, and how much of it moving alone explains."""
         if self.measure.form == "value" or self.lacks(clean, perturbed):
             return 0.0, 0.0
-        seen = as_seen(clean, perturbed)
+        seen = self.seen(clean, perturbed)
         change = self.score(seen) - self.score(perturbed)
         if self.useless(seen):
             return change, 0.0
@@ -83,7 +87,7 @@ class Scoring:
         """What a change in the metric's unit is multiplied by to be the measure: a relative drop is a share of the clean score."""
         if self.measure.form != "relative drop":
             return 1.0
-        seen = as_seen(clean, perturbed)
+        seen = self.seen(clean, perturbed)
         return 0.0 if self.useless(seen) else 1 / self.score(seen)
 
     def useless(self, clean: Measurement) -> bool:
@@ -92,7 +96,8 @@ class Scoring:
         if clean.failure is not None:
             return True
         if is_uncertainty(metric.key):
-            return bool(self.assumed(clean)) or self.score(clean) == metric.worst
+            reason = self.undefined(clean)
+            return bool(self.assumed(clean)) if reason else self.score(clean) == metric.worst
         return metric.better == "higher" and metric.needs_reference and self.score(clean) <= 0
 
     def lacks(self, clean: Measurement, perturbed: Measurement) -> str:

@@ -13,7 +13,7 @@ from pytest_segrobust.evidence.records import CaseResult, Measurement
 
 from .case_value import CaseValue, Scoring, adverse_sign, mean_value, signed
 from .failures import gross_failures
-from .moved import as_seen, refuse_out_of_view
+from .moved import refuse_out_of_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -196,7 +196,7 @@ class Cohort:
             clean = [self.clean[case, m.structure] for m in found]
             each = [self.scoring.change(c, m)[1] * self.scoring.unit(c, m) for c, m in zip(clean, found, strict=True)]
             explained.setdefault(self.patient_of[case], []).append(math.fsum(each) / len(each))
-            if any(as_seen(c, m) is not c for c, m in zip(clean, found, strict=True)):
+            if any(self.scoring.seen(c, m) is not c for c, m in zip(clean, found, strict=True)):
                 partly.add(case)
         return np.array([math.fsum(cases) / len(cases) for cases in explained.values()]), len(partly)
 
@@ -242,7 +242,7 @@ class Cohort:
         rows: Mapping[tuple[str, str], list[Measurement]],
         value: float,
     ) -> CaseResult:
-        pairs = [(as_seen(self.clean[case, s], m), m) for s in structures for m in rows[case, s]]
+        pairs = [(self.scoring.seen(self.clean[case, s], m), m) for s in structures for m in rows[case, s]]
         before, after = (
             [self.scoring.score(m) for m in side if self._has_score(m)] for side in zip(*pairs, strict=True)
         )
