@@ -120,7 +120,9 @@ def test_a_statistic_of_all_patients_shows_its_silent_failures_first(evaluate):
     ]
     scatter[3] |= {"uncertainty": 0.01, "error": 0.55}  # sure and wrong
     shown = {"structure": "disc", "alarm": 0.05, "dsc_below": 0.5, "scatter": {"point": "", "cases": scatter}}
-    outcome = replace(result(evaluation, p.gaussian_noise(sigma=0.5)), uncertainty=shown, cases=[])
+    outcome = result(evaluation, p.gaussian_noise(sigma=0.5))
+    cases = [replace(case, value=0.0) for case in outcome.cases]
+    outcome = replace(outcome, measure="Spearman correlation with error", uncertainty=shown, cases=cases)
 
     keep_pictures(evaluation.store, evaluation, outcome)
 
@@ -130,6 +132,7 @@ def test_a_statistic_of_all_patients_shows_its_silent_failures_first(evaluate):
     assert pictures[1].about["note"] == "worst 2 of 8, silent failure, error 0.550, uncertainty 0.0100"
     assert pictures[2].about["note"] == "worst 3 of 8, error 0.800, uncertainty 0.100"
     assert pictures[3].about["note"].startswith("control, drawn by lot, error ")
+    assert {picture.about["value"] for picture in pictures} == {None}
 
 
 def test_the_map_of_a_structure_is_its_own_where_there_is_one_for_each(evaluate, monkeypatch):

@@ -384,8 +384,14 @@ def test_the_stops_are_those_of_viridis():
     assert np.abs(stops - expected).max() < 2
 
 
-def test_a_correlation_has_no_values_of_single_cases_to_draw(uncertain):
-    pairs = [CaseResult("a", "a", "anterior", 0.9, 0.5, None), CaseResult("b", "b", "anterior", 0.9, 0.7, None)]
+def test_of_a_correlation_the_uncertainty_of_each_case_is_drawn_and_not_called_a_correlation(uncertain):
+    pairs = [CaseResult(name, name, "anterior", 0.01, 0.02, 0.3) for name in ("a", "b")]
+    drawn = paired_plot(uncertain.result(cases=pairs), prefix="p")
 
-    assert paired_plot(uncertain.result(cases=pairs), prefix="p") is None
-    assert paired_plot(uncertain.result(cases=pairs, uncertainty=None), prefix="p") is not None
+    assert "uncertainty of the case" in drawn
+    assert "orrelation" not in drawn
+    assert "error detection AUROC" in paired_plot(
+        uncertain.result(cases=pairs, measure="error detection AUROC"), prefix="p"
+    )
+    alone = [CaseResult("a", "a", "anterior", None, None, 0.3)]
+    assert paired_plot(uncertain.result(cases=alone), prefix="p") is None

@@ -17,7 +17,11 @@ from pytest_segrobust.evidence.html.removal_bars import removal_bars
 from pytest_segrobust.evidence.html.risk_coverage import risk_coverage
 from pytest_segrobust.evidence.html.uncertainty import uncertainty_part
 from pytest_segrobust.evidence.html.voxel_uncertainty import uncertainty_trend, voxel_uncertainty
-from pytest_segrobust.evidence.worst_cases import most_wrong_first
+from pytest_segrobust.evidence.records import CaseResult
+from pytest_segrobust.evidence.worst_cases import most_wrong_first, of_all_patients, worst_first
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
+from pytest_segrobust.requirements import measure as measures
+from pytest_segrobust.requirements.requirement import Measure
 
 specification = importlib.util.spec_from_file_location("drawn", Path(__file__).with_name("drawn.py"))
 drawn = importlib.util.module_from_spec(specification)
@@ -82,7 +86,11 @@ def at(uncertainty: float, error: float, name: str = "c", **more) -> dict:
 def test_silent_is_a_dsc_below_the_stated_one_and_no_more_uncertainty_than_the_alarm(
     uncertain, uncertainty, error, silent
 ):
-    shown = {"alarm": 0.1, "dsc_below": 0.7, "scatter": {"point": "", "cases": [at(uncertainty, error), at(0.3, 0.6, "d")]}}
+    shown = {
+        "alarm": 0.1,
+        "dsc_below": 0.7,
+        "scatter": {"point": "", "cases": [at(uncertainty, error), at(0.3, 0.6, "d")]},
+    }
     shown["silent"] = {"count": int(silent), "n": 2}
 
     assert f"{int(silent)} of 2 patients" in error_scatter(uncertain.result(shown), prefix="p").caption
@@ -271,8 +279,9 @@ def test_a_part_that_is_not_there_is_a_reason_and_no_error(uncertain):
     assert uncertainty_part(replace(uncertain.result(), uncertainty=None), prefix="p") is None
 
 
-def test_the_source_is_told_with_method_passes_map_aggregation_and_threshold(result):
-    facts = dict(uncertainty_part(result, prefix="p")["facts"])
+def test_the_source_is_told_with_method_passes_map_aggregation_and_threshold(uncertain):
+    undrawn = dict.fromkeys(("scatter", "clean_scatter", "risk_coverage", "reliability"), {}) | {"by_severity": []}
+    facts = dict(uncertainty_part(uncertain.result(undrawn), prefix="p")["facts"])
 
     assert facts["source"].startswith("20 passes with dropout switched on")
     assert facts["method"] == "MC dropout, 20 passes"
@@ -295,3 +304,19 @@ def test_the_most_wrong_cases_are_the_silent_ones_and_then_those_of_the_largest_
     assert rest == sorted(rest, key=lambda name: -errors[name])
     assert found[0][1] == "silent failure, error 1.00, uncertainty 0"
     assert most_wrong_first(replace(result, uncertainty=None)) == []
+
+
+def test_every_sentence_on_all_patients_is_told_from_those_on_cases(uncertain):
+    for key, known in MEASURES.items():
+        stated = dict.fromkeys(known.needs, 0.2)
+        said = uncertain.result(measure=measures.words(Measure(key, **stated)))
+        assert of_all_patients(said) == (known.level != "voxels"), key
+        assert not of_all_patients(replace(said, uncertainty=None))
+
+
+def test_equals_among_the_cases_of_a_rate_stand_by_their_error(uncertain):
+    names = [case["case"] for case in uncertain.uncertainty()["scatter"]["cases"]]
+    cases = [CaseResult(name, name, "anterior", 0.01, 0.02, float(name in uncertain.SILENT)) for name in names]
+    rate = uncertain.result(measure="silent failure rate for DSC below 0.6", comparison="below", cases=cases)
+
+    assert [case.case for case in worst_first(rate)] == [case.case for case, _ in most_wrong_first(rate)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..evidence.worst_cases import most_wrong_first, worst_first
+from ..evidence.worst_cases import most_wrong_first, of_all_patients, worst_first
 from ..perturbations.point import CLEAN, Point
 
 if TYPE_CHECKING:
@@ -76,23 +77,18 @@ def _own_map(uncertainty: torch.Tensor, index: int) -> torch.Tensor:
 def _chosen(result: RequirementResult) -> list[tuple[CaseResult, str]]:
     """The worst cases by the requirement's own measure, failures first, and a control drawn by the result's id.
 
-    Where single cases have no value of the measure (a correlation), the silent failures and the largest errors.
+    Where single cases have no value of the measure (a correlation), their uncertainty and error are said instead.
     """
-    ordered = [(case, "") for case in worst_first(result)]
-    if result.uncertainty is not None and all(case.value is None for case, _ in ordered):
-        ordered = most_wrong_first(result)
-    ranked = enumerate(ordered[:WORST], 1)
-    worst = [(case, _note(f"worst {rank} of {len(ordered)}", why)) for rank, (case, why) in ranked]
+    ordered, reasons = worst_first(result), {}
+    if of_all_patients(result):
+        ordered = [replace(case, value=None) for case in ordered]
+        reasons = {case.case: f", {why}" for case, why in most_wrong_first(result)}
+    worst = [(case, f"worst {rank + 1} of {len(ordered)}") for rank, case in enumerate(ordered[:WORST])]
     rest = ordered[WORST:]
     if rest:
         lot = int.from_bytes(result.id.encode(), "big") % len(rest)
-        drawn, why = sorted(rest, key=lambda entry: entry[0].case)[lot]
-        worst.append((drawn, _note("control, drawn by lot", why)))
-    return worst
-
-
-def _note(place: str, why: str) -> str:
-    return f"{place}, {why}" if why else place
+        worst.append((sorted(rest, key=lambda case: case.case)[lot], "control, drawn by lot"))
+    return [(case, note + reasons.get(case.case, "")) for case, note in worst]
 
 
 def _slice(image: Prepared, reference: np.ndarray | None, prediction: np.ndarray | None) -> tuple[int | None, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
+
 from .rounding import exact, percent, rounded, signed
 
 if TYPE_CHECKING:
@@ -16,13 +18,7 @@ _BETTER_LOW = ("below", "at most")
 _BETTER_HIGH = ("above", "at least")
 
 # Measures that lie on both sides of zero, where zero is to know nothing: they are printed with their sign.
-_SIGNED = (
-    "correlation with error",
-    "rise of uncertainty with severity",
-    "uncertainty of wrong less right voxels",
-    "DSC gained by removing uncertain voxels",
-    "nAURC",
-)
+_SIGNED = tuple(m.name for m in MEASURES.values() if m.no_information == 0 and m.lowest != 0)
 
 
 def deciding_bound(result: RequirementResult) -> float | None:

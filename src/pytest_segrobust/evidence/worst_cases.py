@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
+
 from .records import CaseResult
 from .rounding import rounded
 from .silent import error_cases, silent_rule
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from .records import RequirementResult
 
 _SHARE = re.compile(r"share of patients with (.+) (below|at most|above|at least|within) (\S+)(?: (.+))?")
+
+# A sentence says the referral rate by its number, so that the name ends before it.
+_OF_ALL_PATIENTS = tuple(m.name.partition(" at ")[0] for m in MEASURES.values() if m.level != "voxels")
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,19 @@ def worst_structure(result: RequirementResult) -> str | None:
     return named if named in present else next(iter(present), None)
 
 
+def of_all_patients(result: RequirementResult) -> bool:
+    """Whether the measure is one number of all patients together, such as a correlation; single cases have none of it.
+
+    Their `clean` and `perturbed` are uncertainties then, and their `value` orders them and says no more.
+    """
+    return result.uncertainty is not None and result.measure.removeprefix("mean ").startswith(_OF_ALL_PATIENTS)
+
+
 def worst_first(result: RequirementResult) -> list[CaseResult]:
-    """The cases of the deciding structure: failures first, then by the measure of single cases, then by name."""
+    """The cases of the deciding structure: failures first, then by the measure of single cases, then by name.
+
+    Where single cases have no measure of their own, equals stand as in `most_wrong_first`.
+    """
     comparison = case_measure(result).comparison
 
     def badness(case: CaseResult) -> tuple[bool, float]:
@@ -54,11 +70,14 @@ def worst_first(result: RequirementResult) -> list[CaseResult]:
         return case.failure is not None, abs(value) if comparison == "within" else value
 
     chosen = sorted((c for c in result.cases if c.structure == worst_structure(result)), key=lambda case: case.case)
-    return sorted(chosen, key=badness, reverse=True)  # stable: equals stay in order of their names
+    if of_all_patients(result):
+        rank = {case.case: place for place, (case, _) in enumerate(most_wrong_first(result))}
+        chosen.sort(key=lambda case: rank.get(case.case, len(rank)))
+    return sorted(chosen, key=badness, reverse=True)  # stable: equals stay in their order
 
 
 def most_wrong_first(result: RequirementResult) -> list[tuple[CaseResult, str]]:
-    """Where a measure is of all patients together: the silent failures, then the others by their error, and why each.
+    """The cases of a result's uncertainty, the silent failures first, then by their error; and each one's numbers.
 
     Empty where a result has no uncertainty.
     """

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.evidence.rounding import exact
-from pytest_segrobust.evidence.worst_cases import case_measure, worst_first, worst_structure
+from pytest_segrobust.evidence.worst_cases import case_measure, of_all_patients, worst_first, worst_structure
 
 from .drawing import COLOURS, axes, inline_svg
 
@@ -28,12 +28,13 @@ def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
     cases = worst_first(result)
     pairs = [case for case in cases if _finite(case.clean) and _finite(case.perturbed)]
     singles = [case for case in cases if _finite(case.value)]
-    of_all_patients = result.uncertainty is not None and not singles  # a correlation has no values of single cases
-    if of_all_patients or (not pairs and not singles):
+    if not pairs and (not singles or of_all_patients(result)):
         return None
     with axes(4.1, 3.0) as (figure, plot):
         measure = case_measure(result)
         metric = re.sub(r"^(mean )?(relative )?|( drop| increase)$", "", measure.name)
+        if of_all_patients(result):  # single cases have no correlation; what they have is uncertainty
+            metric = "uncertainty of the case"
         unit = f" ({measure.unit})" if measure.unit else ""
         if pairs:
             _draw_pairs(plot, pairs)

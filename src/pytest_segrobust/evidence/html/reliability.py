@@ -103,7 +103,7 @@ def _drawn(result: RequirementResult, bins: list[Bin], clean: list[Bin], said: s
         counts.set_ylabel("voxels (log)")
         counts.set_xlabel("confidence in the voxel's label")
         every = [*bins, *clean]
-        counts.set_xlim(math.floor(10 * min(b.low for b in every) + 1e-9) / 10, 1)
+        counts.set_xlim(min(0.5, math.floor(10 * min(b.low for b in every) + 1e-9) / 10), 1)
         handles = dict(zip(*reversed(plot.get_legend_handles_labels()), strict=True))
         order = [name for name in ("worst point", "mean confidence", "clean") if name in handles]
         figure.legend(
