@@ -135,6 +135,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., torch.nn.Mo
     return make
 
 
+@pytest.fixture
+def agrees() -> Callable[..., bool]:
+    """Whether a prediction has masks, probabilities and variance of the predicted class of passes (T, channels, *spatial)."""
+
+    def check(prediction: Any, stack: torch.Tensor) -> bool:
+        mean = stack.mean(0)
+        torch.testing.assert_close(prediction.probabilities, mean, rtol=0, atol=1e-6)
+        variance = stack.var(0, correction=0).gather(0, mean.argmax(0, keepdim=True))
+        torch.testing.assert_close(prediction.uncertainty, variance, rtol=0, atol=1e-6)
+        return torch.equal(prediction.masks, torch.stack([mean.argmax(0) == 1, mean.argmax(0) == 2]))
+
+    return check
+
+
 class Hostile:
     """An object whose pickle leaves a folder behind when it is read."""
 

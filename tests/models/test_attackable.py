@@ -178,3 +178,49 @@ def test_a_stochastic_network_is_averaged_over_draws_that_repeat(segmenter, imag
     logits = torch.stack([torch.zeros_like(draws), u + draws, torch.full_like(draws, u - 1)])
     mean = logits.softmax(0).mean(1)
     assert a[0, :, 0, 0].exp().tolist() == pytest.approx(mean.tolist(), abs=4 * 0.5 / math.sqrt(400))
+
+
+def test_an_attack_sees_the_mean_of_dropouts_passes_and_its_gradient(segmenter, image):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 1), torch.nn.BatchNorm2d(8), torch.nn.Dropout(0.5), torch.nn.Conv2d(8, 3, 1)
+    )
+    plain, made = (seen(segmenter(network, **values), image) for values in ({}, {"uncertainty": "mc_dropout"}))
+    assert not plain.stochastic
+    assert made.stochastic
+    assert made.draws == 8
+    model = seen(segmenter(network, uncertainty="mc_dropout"), image, draws=600)
+    start = image.clone().requires_grad_()
+    (head,) = model.log_probabilities(start[None], frames())
+    head[:, 1].sum().backward()
+    assert bool(start.grad.isfinite().all())
+    assert bool((start.grad != 0).any())
+    ready = segmenter(network, uncertainty={"method": "mc_dropout", "passes": 600})
+    (prediction,) = ready.predict([image], [(1.0, 1.0)], keep_probabilities=True)
+    assert torch.allclose(head[0].exp(), prediction.probabilities, atol=0.05)
+    assert not torch.allclose(plain.log_probabilities(image[None], frames())[0][0].exp(), head[0].exp(), atol=1e-4)
+    assert not network[1].training
+
+
+@pytest.mark.parametrize("outputs", ["mean_variance", "dirichlet"])
+def test_networks_that_return_their_doubt_are_attacked_at_their_mean_probabilities(segmenter, steps, image, outputs):
+    class Doubting(torch.nn.Module):
+        def forward(self, x):
+            p = steps(x).softmax(1)
+            return (p, p / 9) if outputs == "mean_variance" else 20 * p + 1e-6
+
+    made = segmenter(Doubting(), outputs=outputs)
+    model = seen(made, image)
+    assert model.differentiable
+    (head,) = model.log_probabilities(image[None], frames())
+    (prediction,) = made.predict([image], [(1.0, 1.0)], keep_probabilities=True)
+    assert torch.allclose(head[0].exp(), prediction.probabilities, atol=1e-6)
+    assert not model.stochastic
+
+
+def test_an_attack_ignores_augmentations_and_says_so(segmenter, steps, image):
+    model = seen(segmenter(steps, uncertainty="tta"), image)
+    assert "do not see that the product averages over augmentations" in model.note
+    assert seen(segmenter(steps), image).note == ""
+    (head,) = model.log_probabilities(image[None], frames())
+    assert torch.allclose(head, steps(image[None]).log_softmax(1), atol=1e-6)

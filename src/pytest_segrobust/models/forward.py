@@ -46,6 +46,9 @@ class Networks:
             for member in self.members
         ]
         self._dropout = [Dropout(member.network) for member in self.members] if self.method == "mc_dropout" else []
+        for member, dropout in zip(self.members, self._dropout, strict=False):
+            if member.kind in ("exported program", "onnx") and not dropout.found:  # these call no functions either
+                raise dropout.missing(member.path)
         self._stochastic = set(range(len(self.members))) if self.method in DRAWING else set()
         self._separable: dict[int, bool] = {}  # members whose draws are known to be each image's own, or not to be
 
@@ -139,20 +142,37 @@ class Networks:
         return tensor_of(scores)
 
     def drawn(self, place: int, batch: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
-        """One network's output with random draws, each image's from its own seed."""
-        separable = self._separable.get(place, bool(self._dropout))
-        if len(batch) == 1 or not separable:
-            return torch.cat([self._alone(place, batch[i : i + 1], seed) for i, seed in enumerate(seeds)])
-        before = states(self.device)
-        together = self._output(place, batch, Streams(self.device, seeds))
-        strayed = have_moved(self.device, before)  # something else than dropout draws, or dropout of another layout
-        restore(self.device, before)
-        if place in self._separable and not strayed:
-            return together
-        # nothing but a comparison tells whether rows of a layer are the images of the batch, once and for all
+        """One network's output with random draws, each image's from its own seed.
+
+        Dropout is drawn for each image of a batch by itself. Whatever else draws is given an image at a time, or as many
+        as have the same seed where that makes no difference, as for a network that draws its weights.
+        """
+        if self._dropout:
+            return self._together(place, batch, seeds)
+        ends = [i for i in range(1, len(seeds)) if seeds[i] != seeds[i - 1]]
+        groups = zip([0, *ends], [*ends, len(seeds)], strict=True)
+        return torch.cat([self._together(place, batch[i:j], seeds[i:j]) for i, j in groups])
+
+    def _together(self, place: int, batch: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
+        """All images in one pass where that gives each what it would be given alone, else one by one."""
+        known = self._separable.get(place)
+        strayed = False
+        if known is not False and len(batch) > 1:
+            before = states(self.device)
+            if self._dropout:
+                together = self._output(place, batch, Streams(self.device, seeds))
+                strayed = have_moved(self.device, before)  # something else draws, or dropout of another layout
+                restore(self.device, before)
+            else:
+                with drawing(self.device, seeds[0]):
+                    together = self._output(place, batch)
+            if known and not strayed:
+                return together
         alone = torch.cat([self._alone(place, batch[i : i + 1], seed) for i, seed in enumerate(seeds)])
-        other = self._alone(place, batch[:1], seeds[0] + 1)  # how far draws of another seed take it
-        self._separable[place] = not strayed and _apart(together, alone) <= 0.05 * _apart(other, alone[:1])
+        if known is not False and len(batch) > 1:
+            # nothing but a comparison tells whose draws the rows of a layer are; once is enough
+            other = self._alone(place, batch[:1], seeds[0] + 1)  # how far draws of another seed take it
+            self._separable[place] = not strayed and _apart(together, alone) <= 0.05 * _apart(other, alone[:1])
         return alone
 
     def _alone(self, place: int, image: torch.Tensor, seed: int) -> torch.Tensor:
