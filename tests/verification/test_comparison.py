@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_segrobust.verification.comparison import (
-    holm,
     paired_difference,
     paired_share_difference,
     shown,
@@ -99,26 +98,6 @@ def test_the_bounds_of_a_share_hold_at_least_as_often_as_stated():
 
     assert above / runs <= 0.05
     assert below / runs <= 0.05
-
-
-def claims(p_values):
-    return {name: lambda level, p=p: p <= level for name, p in p_values.items()}
-
-
-@given(st.dictionaries(st.text(max_size=3), st.floats(1e-6, 1), max_size=8))
-def test_holm_names_what_the_step_down_on_p_values_names(p_values):
-    rejected = set()
-    for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda pair: pair[1])):
-        if p > 0.05 / (len(p_values) - place):
-            break
-        rejected.add(name)
-
-    assert holm(claims(p_values), 0.05) == rejected
-
-
-def test_holm_names_fewer_than_each_claim_for_itself():
-    assert holm(claims({"a": 0.02, "b": 0.04, "c": 0.9}), 0.05) == set()
-    assert holm(claims({"a": 0.01, "b": 0.02, "c": 0.9}), 0.05) == {"a", "b"}
 
 
 def test_an_interval_that_ends_at_the_margin_is_within_it():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import EvidenceError
 from ..evidence.compared import ComparedRequirement, ComparisonReport, Unmatched
 from ..requirements.sentence import render
-from ..verification.comparison import holm
+from ..verification.multiplicity import holm
 from .estimates import compared_estimates
 from .measured import MeasuredClaim, claim_of, has_patient_values
 from .opened import notes_on, opened, refuse_unlike, spec_of
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..evidence.records import RequirementResult
+    from ..evidence.compared import Shown
+    from ..evidence.records import RequirementResult, Verdict
     from ..requirements.spec import Spec
     from .opened import OpenedRun
 
@@ -174,17 +175,18 @@ def _judged_together(found: Sequence[Paired | ComparedRequirement]) -> list[Comp
     That all models are non-inferior everywhere needs no correction, since all must hold (intersection-union).
     """
     pairs = {place: each for place, each in enumerate(found) if isinstance(each, Paired)}
-    alpha = 1 - max((each.report.confidence for each in pairs.values()), default=0.95)
-    judged = {place: each.within for place, each in pairs.items() if each.report.margin is not None}
-    within = holm(judged, alpha)
-    differ = holm({place: lambda level, each=each: bool(each.direction(level)) for place, each in pairs.items()}, alpha)  # type: ignore[misc]
+    confidence = max((each.report.confidence for each in pairs.values()), default=0.95)
+    within = holm({p: each.within for p, each in pairs.items() if each.report.margin is not None}, confidence)
+    differ = holm({p: each.direction for p, each in pairs.items()}, confidence)
     reports = []
     for place, each in enumerate(found):
         if not isinstance(each, Paired):
             reports.append(each)
             continue
-        named = place in within if place in judged else None
-        # Holm's levels are stricter than alpha, so the direction is the same there.
-        direction = each.direction(alpha) if place in differ else ""
-        reports.append(replace(each.report, named=named, differs=direction))
+        named = within[place].verdict == _AS_VERDICT[each.report.shown] if place in within else None
+        reports.append(replace(each.report, named=named, differs=_DIRECTIONS.get(differ[place].verdict, "")))
     return reports
+
+
+_AS_VERDICT: dict[Shown, Verdict] = {"non-inferior": "passed", "worse": "failed", "open": "inconclusive"}
+_DIRECTIONS: dict[Verdict, str] = {"passed": "better", "failed": "worse"}

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import EvidenceError, SegrobustError
-from ..metrics.catalogue import METRICS
 from ..perturbations.point import CLEAN, Point
 from ..requirements.sentence import parse
 from ..verification.decision import Criterion
 from ..verification.failures import gross_failures
-from ..verification.patients import GROSS_FAILURE_RATE, MEAN, Cohort, PatientValues
+from ..verification.metric import level_of
+from ..verification.patients import MEAN, Cohort, PatientValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +36,7 @@ def claim_of(result: RequirementResult) -> Requirement | None:
 
 def has_patient_values(measure: Measure) -> bool:
     """Whether each patient has a value of it: not where one statistic of all patients is the measure."""
-    return measure.metric in METRICS or measure.metric == GROSS_FAILURE_RATE
+    return level_of(measure.metric) in ("cases", "voxels")
 
 
 class MeasuredClaim:
@@ -128,7 +128,7 @@ class MeasuredClaim:
             values = self._cohort(self.claim.measure).at(rows, str(worst["structure"])).values
         except EvidenceError as error:
             return str(error)
-        again = float(criterion.reduced(values).mean())
+        again = criterion.estimate(values)
         if not math.isclose(again, self.result.estimate, rel_tol=1e-9, abs_tol=1e-12):
             return f"its measurements give {again:.6g} at {point}, its report says {self.result.estimate:.6g}"
         listed = {

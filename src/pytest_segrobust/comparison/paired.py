@@ -11,18 +11,18 @@ import numpy as np
 from ..errors import EvidenceError
 from ..evidence.compared import ComparedRequirement, Difference, FailureChange, Shown, deciding
 from ..evidence.rounding import exact, rounded
-from ..metrics.catalogue import METRICS
 from ..perturbations.point import CLEAN, Point
 from ..requirements import measure as measures
 from ..requirements.requirement import Measure
 from ..verification.comparison import PairedDifference, paired_difference, paired_share_difference, shown
+from ..verification.metric import metric_of
 from ..verification.patients import GROSS_FAILURE_RATE
 from ..verification.statistics import at_most, zero_failure_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..evidence.records import Measurement
+    from ..evidence.records import Measurement, Verdict
     from ..verification.patients import PatientValues
     from .measured import MeasuredClaim
 
@@ -34,10 +34,8 @@ class Paired:
     """What is reported, and what can be said at other levels of confidence, where it is one claim of several."""
 
     report: ComparedRequirement
-    within: Callable[[float], bool]  # whether it is within the margin, with at most this chance of a false claim
-    direction: Callable[
-        [float], str
-    ]  # "better" or "worse" where old was worst, "" where neither is shown at this level
+    within: Callable[[float], Verdict]  # whether it is within the margin, by the confidence of the interval
+    direction: Callable[[float], Verdict]  # where old was worst: "passed" where new is better, "failed" where worse
 
 
 @dataclass
@@ -124,18 +122,20 @@ def compared(old: MeasuredClaim, new: MeasuredClaim, margins: Mapping[str, float
         notes=list(dict.fromkeys(found.notes)),
     )
 
-    def within(alpha: float) -> bool:
-        held = margin is not None and not found.missing and bool(found.at)
-        return held and all(shown(margin or 0.0, again(1 - alpha).interval) == "non-inferior" for again in found.at)
+    def within(confidence: float) -> Verdict:
+        said = {"open"} if margin is None else {shown(margin, again(confidence).interval) for again in found.at}
+        if "worse" in said:
+            return "failed"
+        return "passed" if said == {"non-inferior"} and not found.missing else "inconclusive"
 
-    def direction(alpha: float) -> str:
+    def direction(confidence: float) -> Verdict:
         place = worst_place(report, old)
         if place is None:
-            return ""
-        interval = found.at[place](1 - alpha / 2).interval
+            return "inconclusive"
+        interval = found.at[place](1 - (1 - confidence) / 2).interval
         if interval.low == interval.high:
-            return ""  # all patients differ alike: no interval
-        return "worse" if interval.low > 0 else "better" if interval.high < 0 else ""
+            return "inconclusive"  # all patients differ alike: no interval
+        return "failed" if interval.low > 0 else "passed" if interval.high < 0 else "inconclusive"
 
     return Paired(report, within, direction)
 
@@ -151,12 +151,12 @@ def worst_place(report: ComparedRequirement, old: MeasuredClaim) -> int | None:
 
 def unit_of(measure: Measure) -> str:
     """The unit of a metric's plain scores: "mm" or "" (shares are 0.05)."""
-    return "" if measure.metric == GROSS_FAILURE_RATE else METRICS[measure.metric].unit
+    return "" if measure.metric == GROSS_FAILURE_RATE else metric_of(measure.metric).unit
 
 
 def better_of(measure: Measure) -> str:
     """Which way the metric is better."""
-    return "lower" if measure.metric == GROSS_FAILURE_RATE else METRICS[measure.metric].better
+    return "lower" if measure.metric == GROSS_FAILURE_RATE else metric_of(measure.metric).better
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _paired(
         return None
     if metric == GROSS_FAILURE_RATE:
         return partial(paired_share_difference, old, new)
-    return partial(paired_difference, old, new, METRICS[metric].better, seed=seed)
+    return partial(paired_difference, old, new, metric_of(metric).better, seed=seed)
 
 
 def _difference(

@@ -49,7 +49,7 @@ def lines(report: ComparisonReport) -> Iterator[str]:
         yield f"{other.id}: not compared with {other.run}: {other.why}"
     for note in report.notes:
         yield f"note: {note}"
-    if several and any(each.shown == "non-inferior" and each.named is False for each in report.requirements):
+    if several and any(each.shown != "open" and each.named is False for each in report.requirements):
         yield "* shown together with all others, but not if it is named alone (Holm over all rows)"
     if not report.margins:
         yield "no margin was stated (--margin), so nothing but estimates is shown"
@@ -80,7 +80,7 @@ def _table(report: ComparisonReport) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading not in ("metric", "verdict"))
     for each in report.requirements:
-        shown = each.shown + ("*" if several and each.shown == "non-inferior" and each.named is False else "")
+        shown = each.shown + ("*" if several and each.shown != "open" and each.named is False else "")
         cells = [*([each.run] if several else []), each.id, shown, *_numbers(each), _verdicts(each)]
         table.add_row(*(Text(printable(cell), style=_COLOURS[each.shown] if cell is shown else "") for cell in cells))
     return table

@@ -81,7 +81,7 @@ class ComparedRequirement:
     old_estimate: float | None  # of the requirement's own measure, each run's at its own worst point
     new_estimate: float | None
     measure: str = ""
-    named: bool | None = None  # whether "non-inferior" may be said of this one alone, by Holm over all; None: no margin
+    named: bool | None = None  # whether what is shown may be said of this one alone, by Holm over all; None: no margin
     differs: str = (
         ""  # where old was worst: "better" or "worse", two-sided and by Holm over all; "" where neither is shown
     )

@@ -6,7 +6,7 @@ A difference is oriented so that positive is worse, whatever the metric.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,12 +14,9 @@ from .decision import decide
 from .statistics import Interval, clopper_pearson, mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pytest_segrobust.metrics.catalogue import Better
 
 Shown = Literal["non-inferior", "worse", "open"]
-_Name = TypeVar("_Name")
 
 _SHOWN: dict[str, Shown] = {"passed": "non-inferior", "failed": "worse", "inconclusive": "open"}
 
@@ -88,19 +85,3 @@ def shown(margin: float, interval: Interval) -> Shown:
     "No significant difference" is not among these: an interval that holds 0 and the margin shows nothing.
     """
     return _SHOWN[decide("at most", margin, interval.low, interval.high)]
-
-
-def holm(claims: Mapping[_Name, Callable[[float], bool]], alpha: float = 0.05) -> set[_Name]:
-    """The claims that may be named one by one, with a chance of at most `alpha` that any of them is wrong (Holm 1979).
-
-    A claim says whether it holds where its own chance of being wrong is at most a given one. Of m claims, those that hold
-    at alpha / m are named; the others get alpha / (number that is left), until no more holds.
-    """
-    named: set[_Name] = set()
-    while len(named) < len(claims):
-        left = [name for name in claims if name not in named]
-        holding = {name for name in left if claims[name](alpha / len(left))}
-        if not holding:
-            break
-        named |= holding
-    return named

@@ -171,7 +171,7 @@ def _by_case(changes: Sequence[FailureChange]) -> list[dict[str, str]]:
 
 
 def _alone(each: ComparedRequirement) -> str:
-    if each.named is None:
+    if each.named is None or each.shown == "open":
         return ""
     return "may be named alone (Holm)" if each.named else "not if it is named alone (Holm)"
 
