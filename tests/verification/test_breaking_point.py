@@ -7,6 +7,7 @@ from pytest_segrobust.verification.breaking_point import breaking_point, first_t
 from pytest_segrobust.verification.decision import Criterion
 from pytest_segrobust.verification.severity import SeverityLine
 from pytest_segrobust.verification.space import Space
+from pytest_segrobust.verification.statistic_criterion import criterion_of
 
 REQUIREMENT = Requirement(
     "R", Measure("dsc", "drop"), "below", 0.05, (Domain("gaussian noise", (Range("sigma", 0.0, 0.1),)),)
@@ -108,3 +109,37 @@ def test_words_name_the_structure_and_do_not_say_fails_where_nothing_was_shown()
     assert worded(found, "failed", "core").words.startswith("core fails from gaussian noise")
     assert worded(found, "inconclusive", "").words.startswith("has its estimate beyond the limit from gaussian noise")
     assert worded(found, "failed", "").words == found.words
+
+
+def test_patients_without_a_value_are_no_zero_and_a_severity_without_any_is_passed_over():
+    half = np.where(np.arange(21) < 10, np.nan, 1.0)
+    asked = []
+
+    def measure(severity):
+        asked.append(severity)
+        return 0.08 * severity * half
+
+    curve = {0.0: np.full(21, np.nan), 0.25: 0.02 * half, 0.5: 0.04 * half, 1.0: 0.08 * half}
+    found, _ = breaking_point(LINE, curve, CRITERION, measure, bisections=8)
+
+    assert found.severity == pytest.approx(0.625, abs=0.5 / 2**8)
+    assert found.interval == (pytest.approx(0.625, abs=0.01),) * 2
+    nothing, _ = breaking_point(LINE, dict.fromkeys(curve, np.full(21, np.nan)), CRITERION, measure, bisections=8)
+    assert nothing.severity is None
+    early, _ = breaking_point(LINE, {0.0: curve[0.0], 0.5: 0.08 * half}, CRITERION, measure, bisections=8)
+    assert early.held_to is None  # what said nothing has not held
+
+
+def test_a_statistic_of_all_patients_breaks_where_its_estimate_does():
+    requirement = Requirement("R", Measure("spearman"), "above", 0.5, REQUIREMENT.domains)
+    error = np.linspace(0.1, 0.5, 21)
+
+    def at(severity):
+        return np.column_stack([(1 - severity) * error + severity * error[::-1], error])
+
+    found, curve = breaking_point(
+        LINE, {s: at(s) for s in (0.0, 0.25, 0.75, 1.0)}, criterion_of(requirement, seed=0), at, bisections=6
+    )
+    assert found.severity == pytest.approx(0.5, abs=0.5 / 2**6)
+    assert found.interval == (None, None)
+    assert len(curve) == 10

@@ -12,9 +12,11 @@ from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
 from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.case_value import Scoring
+from pytest_segrobust.verification.decision import judged, unsaid
 from pytest_segrobust.verification.metric import bounds_of, level_of, metric_of, without_information
 from pytest_segrobust.verification.patients import MEAN, Cohort
 from pytest_segrobust.verification.profiles import profile
+from pytest_segrobust.verification.statistic_criterion import criterion_of
 from pytest_segrobust.verification.verify import verify
 
 NOISE = (Domain("gaussian noise", (Range("sigma", 0.0, 0.1),)),)
@@ -257,3 +259,26 @@ def test_only_where_nothing_is_wrong_a_value_may_lack(measured, dsc, lacks):
     assert scoring.lacks(m, m) == lacks
     if not lacks:
         assert scoring.score(m) == 0
+
+
+def test_a_stress_test_does_not_hide_that_its_plausible_part_says_nothing(fake):
+    wide = (Domain("gaussian noise", (Range("sigma", 0.0, 1.0),)),)
+    constant = without(lambda point, _: point == "gaussian noise(sigma=0.1)", CONSTANT, dsc=0.8)
+    requirement = claim(domains=wide, tier="stress", gates=False)
+    found = run(requirement, fake(auroc_of, change=constant))
+
+    assert (found.verdict, found.worst["text"], found.gates) == ("failed", "gaussian noise(sigma=1)", True)
+    assert "within the plausible range: organ at gaussian noise(sigma=0.1): uncertainty is constant" in found.reason
+    assert run(requirement, fake(auroc_of)).gates is False
+
+
+def test_what_says_nothing_is_never_judged(cohort, rows):
+    constant = {"scores": {"dsc": 0.8, "uncertainty": 0.1}, "undefined": {"error_auroc": CONSTANT}}
+    values = cohort().at([replace(m, **constant) for m in rows()], "a")
+    criterion = criterion_of(claim(limit=0.4), seed=0)
+
+    assert values.constant
+    with pytest.raises(EvidenceError, match="constant in each of 3 cases"):
+        judged(criterion, values, "a point", "a", 2)
+    nothing = unsaid(criterion, values, "a point", "a", 2)
+    assert (nothing.blocks, nothing.reason) == (True, values.constant)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.perturbations.point import CLEAN
 
 from .metric import bounds_of
@@ -212,7 +213,12 @@ def _fewest(criterion: Criterion, minimum_patients: int) -> int:
 def judged(
     criterion: Criterion, values: PatientValues, point: str, structure: str, minimum_patients: int
 ) -> Cell | None:
-    """The cell of these patients' values; None where they are too few to say anything."""
+    """The cell of these patients' values; None where they are too few to say anything.
+
+    Raises EvidenceError where `unsaid` has a reason: what says nothing must never look decided.
+    """
+    if values.constant:
+        raise EvidenceError(f"{structure} at {point}: {values.constant}")
     if len(values.values) < _fewest(criterion, minimum_patients):
         return None
     interval = criterion.interval(values.values)

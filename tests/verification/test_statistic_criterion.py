@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from pytest_segrobust.requirements.requirement import Measure, Requirement
+from pytest_segrobust.verification.decision import Criterion
+from pytest_segrobust.verification.statistic_criterion import StatisticCriterion, criterion_of
+
+RNG = np.random.default_rng(2)
+PAIRS = np.column_stack([RNG.normal(size=30), RNG.uniform(0.1, 0.6, 30)])
+PAIRS[:, 0] += 5 * PAIRS[:, 1]
+
+
+def of(metric, limit=0.2, **others):
+    return criterion_of(Requirement("R", Measure(metric, **others), "above", limit), seed=0)
+
+
+@pytest.mark.parametrize(
+    "metric", ["dsc", "error_auroc", "ece", "gross_failure_rate", "silent_failure_rate", "early_warning"]
+)
+def test_numbers_of_patients_are_judged_by_their_mean_or_share(metric):
+    found = of(metric)
+    assert type(found) is Criterion
+    assert found.is_share == (metric in ("gross_failure_rate", "silent_failure_rate", "early_warning"))
+
+
+@pytest.mark.parametrize("metric", ["spearman", "aurc", "failure_auroc", "severity_tau", "pearson_within"])
+def test_statistics_of_all_patients_are_judged_by_themselves(metric):
+    assert type(of(metric)) is StatisticCriterion
+    assert not of(metric).is_share
+
+
+def test_a_higher_confidence_has_a_wider_interval():
+    criterion = of("spearman")
+    one, two = criterion.interval(PAIRS), criterion.interval(PAIRS, 0.975)
+    assert two.low < one.low < criterion.estimate(PAIRS) < one.high < two.high
+
+
+def test_how_many_patients_decide_a_pearson_correlation_is_the_formula_of_fisher():
+    criterion = of("pearson")
+    r = np.corrcoef(PAIRS.T)[0, 1]
+    expected = ((norm.ppf(0.95) + norm.ppf(0.9)) / (math.atanh(r) - math.atanh(0.2))) ** 2 + 3
+    assert criterion.foresees
+    assert criterion.patients_needed(PAIRS) == math.ceil(expected)
+    assert of("pearson", limit=r).patients_needed(PAIRS) is None
+
+
+def test_where_there_is_no_formula_nothing_is_foreseen():
+    assert not of("aurc").foresees
+    assert not of("spearman_within").foresees
+    assert of("aurc").patients_needed(PAIRS) is None
+
+
+def test_bounds_are_shown_within_the_range_of_the_statistic():
+    from pytest_segrobust.verification.statistics import Interval
+
+    assert of("spearman").shown(Interval(-1.2, 1.1, "")) == (-1, 1)
+    assert of("n_aurc").shown(Interval(-3.0, 1.1, "")) == (-3, 1)
+    assert of("gap").shown(Interval(-3.0, 2.0, "")) == (-3, 2)
+
+
+def test_what_is_undefined_has_no_estimate_and_no_interval():
+    flat = PAIRS.copy()
+    flat[:, 0] = 1
+    criterion = of("spearman")
+    assert math.isnan(criterion.estimate(flat))
+    reason, innocent = criterion.undefined(flat)
+    assert "the same for all 30 patients" in reason
+    assert not innocent
+    with pytest.raises(ValueError, match="no interval"):
+        criterion.interval(flat)
