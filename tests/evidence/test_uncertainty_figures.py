@@ -280,7 +280,7 @@ def test_a_part_that_is_not_there_is_a_reason_and_no_error(uncertain):
 
 
 def test_the_source_is_told_with_method_passes_map_aggregation_and_threshold(uncertain):
-    undrawn = dict.fromkeys(("scatter", "clean_scatter", "risk_coverage", "reliability"), {}) | {"by_severity": []}
+    undrawn = {key: {} for key in ("scatter", "clean_scatter", "risk_coverage", "reliability")} | {"by_severity": []}
     facts = dict(uncertainty_part(uncertain.result(undrawn), prefix="p")["facts"])
 
     assert facts["source"].startswith("20 passes with dropout switched on")
@@ -320,3 +320,13 @@ def test_equals_among_the_cases_of_a_rate_stand_by_their_error(uncertain):
     rate = uncertain.result(measure="silent failure rate for DSC below 0.6", comparison="below", cases=cases)
 
     assert [case.case for case in worst_first(rate)] == [case.case for case, _ in most_wrong_first(rate)]
+
+
+def test_a_threshold_that_removes_nothing_is_no_empty_plot(uncertain):
+    shown = uncertain.uncertainty()
+    for row in shown["by_severity"]:
+        row |= dict.fromkeys(("delta_dsc", "removed_right", "removed_wrong"), 0.0)
+    figure = removal_bars(uncertain.result(shown), prefix="p")
+
+    assert figure.svg is None
+    assert figure.caption == "Not drawn: no voxel has an uncertainty above 0.0312, nothing is ever removed."

@@ -31,6 +31,8 @@ def removal_bars(result: RequirementResult, *, prefix: str) -> ExplainedFigure:
         )
     threshold = finite(part(result.uncertainty, "source").get("threshold"))
     where = f" above {rounded(threshold)}" if threshold is not None else " above the threshold"
+    if not any(row.of(key) for row in rows for key in ("delta_dsc", "removed_right", "removed_wrong")):
+        return ExplainedFigure(_NAME, None, f"Not drawn: no voxel has an uncertainty{where}, nothing is ever removed.")
     gaps = len(rows) - len(measured)
     undefined = f" At {gaps} of {len(rows)} severities nothing is left to be compared." if gaps else ""
     caption = (
