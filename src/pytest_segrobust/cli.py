@@ -226,5 +226,26 @@ def compare(
         raise SystemExit(1)
 
 
+@main.command()
+@click.option("--spec", type=click.Path(path_type=Path), default=Path("segrobust.toml"), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), help="root of the spec's relative data paths")
+@click.option(
+    "--pilot", type=click.Path(path_type=Path), help="report folder of a pilot run: spread of patients, and time"
+)
+@click.option("--power", type=click.FloatRange(0.5, 1, max_open=True), default=0.9, show_default=True)
+@click.option("--profile", default="ci", show_default=True, help="smoke, ci or evidence")
+def plan(spec: Path, *, data: Path | None, pilot: Path | None, power: float, profile: str) -> None:
+    """Say before anything runs what a spec costs, how many patients it needs, and what those at hand can rule out."""
+    from rich.console import Console
+
+    from .planning.plan import plan as plan_of
+    from .planning.printed import print_plan
+
+    planned = plan_of(spec, data=data, pilot=pilot, power=power, profile=profile)
+    console = Console(highlight=False)
+    console.width = max(console.width, 110)  # a pipe is no narrow terminal
+    print_plan(planned, console)
+
+
 if __name__ == "__main__":
     main()

@@ -1,0 +1,1 @@
+"""`segrobust plan`: what a verification costs and how many patients it needs, before it runs."""
