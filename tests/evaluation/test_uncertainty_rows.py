@@ -17,11 +17,13 @@ from pytest_segrobust.requirements.settings import ModelSettings
 
 NOISE = p.gaussian_noise(sigma=0.3)
 DROPPING = """
+import torch
 
 
-class Dropping(Discs):
+class Dropping(torch.nn.Module):
     def forward(self, x):
-        return super().forward(x) * (1 + 0.5 * torch.randn(x.shape))
+        x = torch.nn.functional.avg_pool2d(x, 5, 1, 2)
+        return 20 * torch.cat([0.5 - x, x - 0.5], 1) * (1 + 0.5 * torch.randn(x.shape))
 
 
 def dropping():
@@ -42,19 +44,18 @@ def uncertain(evaluate):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def another_network(folder):
-    source = folder / "networks.py"
-    before = source.read_text()
-    source.write_text(before + DROPPING)
+def drawing_network(folder):
+    source = folder / "drawing_network.py"
+    source.write_text(DROPPING)
     yield
-    source.write_text(before)
+    source.unlink()
 
 
 def stochastic(folder, dataset, *, batch: int, uncertainty=None, seed: int = 0, screening: int = 3) -> Evaluation:
     settings = ModelSettings(
         classes={"disc": 1}, batch_size=batch, uncertainty=uncertainty or {"method": "sampling", "passes": 4}
     )
-    segmenter = open_segmenter(["networks:dropping"], settings, root=folder, device="cpu", seed=seed)
+    segmenter = open_segmenter(["drawing_network:dropping"], settings, root=folder, device="cpu", seed=seed)
     return Evaluation(
         segmenter, dataset, score_keys=frozenset({"uncertainty"}), screening_patients=screening, seed=seed
     )
