@@ -160,9 +160,11 @@ class Run:
     def _describe(self, segmenter: Segmenter, dataset: Dataset, evaluation: Evaluation) -> None:
         if self.store is None:
             return
+        from .evaluation.context import tool_source_hash
         from .evidence.provenance import environment
 
         self.store.set_run(
+            tool_sha256=tool_source_hash(),
             settings=self.settings.to_json(),
             model={
                 "sha256": list(segmenter.sha256),
