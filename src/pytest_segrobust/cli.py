@@ -247,5 +247,30 @@ def plan(spec: Path, *, data: Path | None, pilot: Path | None, power: float, pro
     print_plan(planned, console)
 
 
+@main.command()
+@click.option("--output", type=click.Path(path_type=Path), default=Path("segrobust-qualification"), show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="of the made patients and noise")
+def qualify(output: Path, *, seed: int) -> None:
+    """Qualify this installation: known answers, and models with planted defects that must not pass.
+
+    Writes a filled, unsigned validation form. Exit code 1 where anything is not as expected.
+    """
+    from rich.console import Console
+
+    from .qualification.form import write_form
+    from .qualification.printed import print_qualification
+    from .qualification.qualify import qualify as qualify_here
+
+    click.echo("qualifying; this takes a minute or two", err=True)
+    found = qualify_here(seed=seed)
+    console = Console(highlight=False)
+    console.width = max(console.width, 110)  # a pipe is no narrow terminal
+    print_qualification(found, console)
+    for path in write_form(found, output):
+        click.echo(path)
+    if not found.passed:
+        raise SystemExit(1)
+
+
 if __name__ == "__main__":
     main()
