@@ -13,6 +13,7 @@ from pytest_segrobust.verification.statistics import (
     patients_needed_for_share,
     resampled,
     share_interval,
+    skewness,
     tolerance_interval,
     zero_failure_bound,
 )
@@ -110,13 +111,31 @@ def test_values_that_make_no_mean_are_refused(values):
 
 
 def test_from_a_hundred_patients_on_the_interval_is_no_longer_approximate_but_still_blind_to_what_is_rare():
-    assert "happens to 14.0 % of patients" in mean_interval(skewed(20)).warning
-    assert "approximate" in mean_interval(skewed(99)).warning
-    assert "approximate" not in mean_interval(skewed(100)).warning
-    assert (
-        "100 patients miss all failures of a kind that happens to 3.0 % of patients"
-        in mean_interval(skewed(100)).warning
-    )
+    smooth = np.random.default_rng(0).normal(0.03, 0.01, 100)
+
+    assert "happens to 14.0 % of patients" in mean_interval(smooth[:20]).warning
+    assert "approximate" in mean_interval(smooth[:99]).warning
+    assert "approximate" not in mean_interval(smooth).warning
+    assert mean_interval(smooth).small_sample
+    assert "100 patients miss all failures of a kind that happens to 3.0 % of patients" in mean_interval(smooth).warning
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_too_skewed_for_the_interval_are_warned_of_at_any_number_as_a_matter_of_these_values(sign):
+    heavy = sign * np.random.default_rng(0).lognormal(0, 1, 300)
+    interval = mean_interval(heavy)
+
+    assert "approximate for values as skewed as these (skewness " in interval.warning
+    assert "cannot see failures that are not in the sample" in interval.warning
+    assert not interval.small_sample
+
+
+def test_the_skewness_is_that_of_scipy_and_of_equal_values_none():
+    from scipy.stats import skew
+
+    values = np.random.default_rng(1).gamma(2, size=50)
+    assert skewness(values) == pytest.approx(skew(values))
+    assert skewness(np.zeros(5)) == 0
 
 
 @pytest.mark.parametrize(("n", "confidence"), [(2, 0.95), (2, 0.999), (3, 0.999), (4, 0.9999)])

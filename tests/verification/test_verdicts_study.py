@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.verification.betting import betting_interval, first_decided, running_bounds
-from pytest_segrobust.verification.statistics import clopper_pearson, mean_interval
+from pytest_segrobust.verification.statistics import SKEWED, clopper_pearson, mean_interval
 
 ROOT = Path(__file__).parents[2]
 RUNS, RESAMPLES = 1500, 1000
@@ -77,28 +77,37 @@ def test_stated_means_are_those_of_what_is_drawn(verdicts):
 def test_a_model_at_its_limit_passes_no_more_often_than_stated_where_the_report_does_not_warn(verdicts, rates):
     """Below 100 patients the report says "approximate where values are skewed": skewed and collapsing drops count from there.
 
-    Lognormal drops pass somewhat too often with 100 and 200 patients, too (7.0 % and 6.4 % in 5000 runs, as the page says).
+    From 100 on lognormal drops pass too often, too (7.0 % and 6.4 % in 5000 runs); it is warned of in almost all samples.
     """
     allowed = verdicts.allowed(RUNS)
-    beyond = {(r.population, r.n): r.false_pass[verdicts.RULE] for r in rates if r.false_pass[verdicts.RULE] > allowed}
-    heavy = {key: rate for key, rate in beyond.items() if key[0] == "skewed: lognormal, sigma 1"}
+    beyond = {(r.population, r.n) for r in rates if r.false_pass[verdicts.RULE] > allowed}
 
-    assert all(rate < 0.085 for (_, n), rate in heavy.items() if n >= 100), heavy
-    assert {key[0] for key in beyond.keys() - heavy.keys()} <= {"5 % of patients lose 0.8"}, beyond
-    for _, n in beyond.keys() - heavy.keys():
-        assert "approximate" in mean_interval(np.arange(n) / n).warning
+    assert {name for name, _ in beyond} <= {"5 % of patients lose 0.8", "skewed: lognormal, sigma 1"}, beyond
+    assert {name for name, n in beyond if n >= 100} <= {"skewed: lognormal, sigma 1"}, beyond
+    for _, n in beyond:
+        assert n >= 100 or "approximate" in mean_interval(np.arange(n) / n).warning
 
 
 @pytest.mark.parametrize("n", [100, 200])
-def test_samples_of_drops_too_skewed_for_the_interval_can_be_told_by_their_skewness(verdicts, n):
-    """A warning at a skewness above 1.5 would leave far fewer unwarned false passes than 5 %."""
+def test_passes_at_the_limit_that_the_report_does_not_warn_of_are_at_most_as_many_as_stated(verdicts, n):
     from scipy.stats import skew
 
-    lognormal = next(p for p in verdicts.populations() if "lognormal" in p.name)
-    values = lognormal.draw(np.random.default_rng(n), (500, n))
-    _, high = verdicts.bounds(values, resamples=500)[verdicts.RULE]
+    for population in verdicts.populations():
+        values = population.draw(np.random.default_rng(n), (RUNS, n))
+        _, high = verdicts.bounds(values, resamples=RESAMPLES)[verdicts.RULE]
+        unwarned = np.mean((high < population.mean) & (np.abs(skew(values, axis=1)) <= SKEWED))
 
-    assert np.mean((high < lognormal.mean) & (skew(values, axis=1) <= 1.5)) <= 0.02
+        assert unwarned <= verdicts.allowed(RUNS), population.name
+        if "lognormal" in population.name:
+            assert unwarned <= 0.02
+
+
+def test_the_report_warns_of_just_the_samples_that_the_study_leaves_out(verdicts):
+    from scipy.stats import skew
+
+    for values in drawn(verdicts, 120, runs=20):
+        for row in values:
+            assert ("approximate" in mean_interval(row, resamples=200).warning) == (abs(skew(row)) > SKEWED)
 
 
 def test_the_study_can_see_an_interval_that_is_too_narrow(verdicts, rates):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENOUGH = 100  # patients below which a reader is warned
+SKEWED = (
+    1.5  # skewness of a sample from which a reader is warned at any number: exponential drops have 2, normal ones 0
+)
 RESAMPLES = 4000
 _KEEP = 2_000_000  # numbers of a resampling table that may stay in memory between intervals
 
@@ -57,15 +60,36 @@ def mean_interval(
     error = values.std(ddof=1) / math.sqrt(n)
     t_low, t_high = values.mean() - error * np.quantile(ratios, [1 - alpha, alpha])
     method = "bootstrap over patients, on each side the wider of BCa and bootstrap-t"
+    skewed = n >= ENOUGH and abs(skewness(values)) > SKEWED
     return Interval(
-        min(low, float(t_low)), max(high, float(t_high)), method, _small_sample(n, confidence), small_sample=True
+        min(low, float(t_low)),
+        max(high, float(t_high)),
+        method,
+        _blind(values, confidence, skewed=skewed),
+        small_sample=not skewed,
     )
 
 
-def _small_sample(n: int, confidence: float) -> str:
-    approximate = f"below {ENOUGH}, the interval of a mean is approximate where values are skewed, and "
+def skewness(values: np.ndarray) -> float:
+    """Of a sample (patients,): the mean cubed distance from the mean in standard deviations; 0 where all are equal."""
+    away = np.asarray(values, float) - np.mean(values)
+    spread = float(np.sqrt((away**2).mean()))
+    return float((away**3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def _blind(values: np.ndarray, confidence: float, *, skewed: bool) -> str:
+    """What an interval of a mean cannot see; where values are too skewed for it, what is approximate of it."""
+    n = len(values)
+    approximate = (
+        f"below {ENOUGH}, the interval of a mean is approximate where values are skewed, and " if n < ENOUGH else ""
+    )
+    if skewed:
+        approximate = (
+            f"the interval of a mean is approximate for values as skewed as these (skewness {skewness(values):.2g}; above "
+            f"{SKEWED}, false passes of 6 to 7 % instead of 5 % were simulated), and "
+        )
     return (
-        f"{n} patients: {approximate if n < ENOUGH else 'the interval of a mean '}cannot see failures that are not in the "
+        f"{n} patients: {approximate or 'the interval of a mean '}cannot see failures that are not in the "
         f"sample; {n} patients miss all failures of a kind that happens to "
         f"{at_most(zero_failure_bound(n, confidence))} of patients with a probability of {1 - confidence:.2g}"
     )
