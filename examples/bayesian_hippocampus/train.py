@@ -147,7 +147,9 @@ def main() -> None:
         for member in range(members):
             start = time.monotonic()
             network = FAMILIES[family](training, arguments.iterations, arguments.seed + member)
-            path = arguments.output / (f"{family}_{member}.safetensors" if members > 1 else f"{family}.safetensors")
+            path = arguments.output / (
+                f"{family}_{member}.safetensors" if family == "deterministic" else f"{family}.safetensors"
+            )
             save(network, path)
             with torch.inference_mode():
                 words = validated(network, held_out)
