@@ -21,7 +21,7 @@ LAYERS = (
     {"verification"},
     {"run"},
     {"replay", "preview", "comparison", "python_requirements", "options", "progress", "strategies", "workers"},
-    {"estimate", "planning", "qualification"},
+    {"estimate", "planning", "release", "qualification"},
     {"assertions", "opening"},
     {"recording", "cli"},
     {"collection"},

@@ -52,6 +52,18 @@ def add(parser: pytest.Parser) -> None:
         default=False,
         help="take over the measurements of an interrupted run in the report folder, where its inputs are the same",
     )
+    group.addoption(
+        "--segrobust-reference",
+        metavar="DIR",
+        help="report folder of the release: this run is compared with it, patient by patient, as `segrobust compare` does",
+    )
+    group.addoption(
+        "--segrobust-margin",
+        action="append",
+        default=[],
+        metavar="MARGIN",
+        help="by how much the model may be worse than the reference: '2 %%', 0.02, '1.5 mm'; one a unit, no default",
+    )
     parser.addini("segrobust_model", "as --segrobust-model, one per line", type="linelist", default=[])
     parser.addini("segrobust_spec", "as --segrobust-spec, one per line", type="linelist", default=[])
     parser.addini("segrobust_report", "as --segrobust-report", default="")
@@ -60,6 +72,8 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("segrobust_seed", "as --segrobust-seed", default="")
     parser.addini("segrobust_data", "as --segrobust-data", default="")
     parser.addini("segrobust_resume", "as --segrobust-resume", type="bool", default=False)
+    parser.addini("segrobust_reference", "as --segrobust-reference", default="")
+    parser.addini("segrobust_margin", "as --segrobust-margin, one per line", type="linelist", default=[])
 
 
 def models(config: pytest.Config) -> list[str]:
@@ -110,6 +124,30 @@ def seed(config: pytest.Config) -> int:
 def resume(config: pytest.Config) -> bool:
     """Whether an interrupted run's measurements are taken over."""
     return bool(config.getoption("segrobust_resume") or config.getini("segrobust_resume"))
+
+
+def reference(config: pytest.Config) -> Path | None:
+    """The report folder of the release to compare with, absolute, or None."""
+    text, base = _one(config, "reference")
+    return (base / text).resolve() if text else None
+
+
+def margins(config: pytest.Config) -> list[str]:
+    """By how much the model may be worse than the reference, as it was written."""
+    return [text for text, _ in _several(config, "margin")]
+
+
+def refuse_comparison_of_nothing(config: pytest.Config) -> None:
+    """End a run as a usage error whose command line asks for a comparison that cannot come about.
+
+    An ini file may name the release for all runs, those without a model too.
+    """
+    if config.getoption("segrobust_reference") and not wanted(config):
+        raise pytest.UsageError(
+            "--segrobust-reference needs --segrobust-model: without a model nothing would be compared"
+        )
+    if config.getoption("segrobust_margin") and reference(config) is None:
+        raise pytest.UsageError("--segrobust-margin needs --segrobust-reference: without it nothing would be compared")
 
 
 def wanted(config: pytest.Config) -> bool:

@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "requirement(id, statement='', rationale='', risks=(), tags=()): a robustness requirement in Python"
     )
     config.addinivalue_line("markers", "segrobust(id): a requirement of a segrobust.toml, for -m \"segrobust(id='X')\"")
+    options.refuse_comparison_of_nothing(config)
     if options.wanted(config):
         from .recording import start
 

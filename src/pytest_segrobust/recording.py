@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .evidence.records import RequirementResult
     from .evidence.report import Status
     from .python_requirements import PythonRequirement
+    from .release import Outcome, Release
     from .requirements.requirement import Requirement
 
 
@@ -28,6 +29,7 @@ def start(config: pytest.Config) -> None:
         raise pytest.UsageError("--segrobust-spec needs --segrobust-model: without a model nothing would be verified")
     options.collect_named_specs(config)
     opening.calm_hypothesis(config)
+    release = _release(config)
     if config.option.collectonly:
         return
     try:
@@ -42,18 +44,37 @@ def start(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         from .workers import Workers
 
-        config.pluginmanager.register(Recorder(config), "segrobust-recorder")
+        config.pluginmanager.register(Recorder(config, release), "segrobust-recorder")
         config.pluginmanager.register(
             Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers"
         )
 
 
+def _release(config: pytest.Config) -> Release | None:
+    """The release to compare with, looked at before anything runs; workers compare nothing."""
+    directory = options.reference(config)
+    if directory is None or hasattr(config, "workerinput"):
+        return None
+    from .errors import SpecError
+    from .release import Release
+
+    try:
+        return Release.named(directory, options.margins(config), report=options.report_directory(config))
+    except SpecError as error:
+        raise pytest.UsageError(f"--segrobust-margin: {error}") from None
+    except SegrobustError as error:
+        raise pytest.UsageError(f"--segrobust-reference: {error}") from None
+
+
 class Recorder:
     """On the controller, or in the only process: keeps report.json up to date and says the end."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, release: Release | None = None) -> None:
         self.config = config
+        self.release = release
+        self.outcome: Outcome | None = None
         self.store = config.stash[store_key]
+        self._owe_comparison()
         self.directory = options.report_directory(config)
         self.interrupted = False
         self.page_error = ""
@@ -100,8 +121,30 @@ class Recorder:
         self.store.set_run(finished=now(), exit_code=int(session.exitstatus))
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
-        self._write("interrupted" if self.interrupted else "incomplete" if missing else "complete")
+        status: Status = "interrupted" if self.interrupted else "incomplete" if missing else "complete"
+        self._write(status)
+        if self.release is not None and not self.interrupted:
+            self._compare(self.release, session)
+            self._write(status)
         self._write_page()
+
+    def _owe_comparison(self) -> None:
+        """From the first moment on the report says whether a comparison was asked for."""
+        if self.release is None:
+            self.store.set_run(comparison=None)  # a resumed run may have been asked for one
+            return
+        from .release import owed
+
+        self.store.set_run(comparison=owed(self.release))
+
+    def _compare(self, release: Release, session: pytest.Session) -> None:
+        """Against the release: what is not shown, or could not be compared, does not end green."""
+        from .release import compared_with
+
+        self.outcome = compared_with(release, self.directory)
+        if session.exitstatus == pytest.ExitCode.OK and not self.outcome.holds:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.store.set_run(comparison=self.outcome.to_json(), exit_code=int(session.exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
@@ -123,10 +166,30 @@ class Recorder:
             terminalreporter.write_line(f"invalid: {about}: {reason}", red=True)
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
+        self._say_comparison(terminalreporter)
         if self.page_error:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
         else:
             terminalreporter.write_line(f"report: {self.directory / 'report.html'}")
+
+    def _say_comparison(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The table of differences, and in one line what they show."""
+        if self.release is None:
+            return
+        if self.outcome is None:
+            terminalreporter.write_line("NOT compared with the release: the run was interrupted", red=True)
+            return
+        if self.outcome.report is not None:
+            from .comparison.printed import table_lines
+
+            for line in table_lines(self.outcome.report):
+                terminalreporter.write_line(line)
+        colour = (
+            {"red": True} if not self.outcome.holds else {"green": True} if self.release.margins else {"yellow": True}
+        )
+        terminalreporter.write_line(self.outcome.words(), **colour)
+        if self.outcome.report is not None:
+            terminalreporter.write_line(f"comparison: {self.directory / 'comparison.html'}")
 
     def _write_page(self) -> None:
         """The page is drawn from what is stored, so a fault in drawing must not cost the verdicts or the exit code."""

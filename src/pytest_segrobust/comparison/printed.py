@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from ..evidence.rounding import interval_text, rounded
@@ -32,6 +33,16 @@ def print_comparison(report: ComparisonReport, console: Console) -> None:
     console.print(_table(report))
     for line in lines(report):
         console.print(Text(printable(line)))
+
+
+def table_lines(report: ComparisonReport, *, width: int = 110) -> list[str]:
+    """The whole of it as plain lines, for whoever has a terminal of their own."""
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=width, highlight=False, color_system=None)
+    print_comparison(report, console)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO of the line above it
+    return [line.rstrip() for line in text.splitlines()]
 
 
 def lines(report: ComparisonReport) -> Iterator[str]:

@@ -63,6 +63,7 @@ def build_report(store: Store) -> dict[str, Any]:
         "cost": store.cost(),
         "warnings": list(run.get("warnings", [])),
         "events": store.events(),
+        **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
         "requirements": [result.to_json() for result in results],
     }
     plain: dict[str, Any] = strict_json.plain(report)

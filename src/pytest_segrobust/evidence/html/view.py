@@ -18,6 +18,7 @@ from .curve import degradation_curve
 from .forest import forest_row
 from .overlay import panels, uncertainty_scale
 from .paired import paired_plot
+from .release import holds, release_part
 from .uncertainty import uncertainty_part
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
         "notes": _notes(report),
         "findings": _findings(results),
         "more_findings": max(0, sum(r.verdict not in ("passed", "not_run") for r in results) - _MOST_FINDINGS),
+        "release": release_part(report),
         "requirements": requirements,
         "identification": account.identification(report),
         "environment": account.environment(report.get("environment") or {}),
@@ -100,8 +102,9 @@ def _counts(report: Mapping[str, Any]) -> dict[Verdict, int]:
 
 
 def _decision(report: Mapping[str, Any]) -> str:
-    """The colour of the headline: no green over a stress test that is not met."""
+    """The colour of the headline: no green over a stress test that is not met, or a comparison that does not hold."""
     unmet = any(count for verdict, count in _counts(report).items() if verdict != "passed")
+    unmet = unmet or not holds(report)
     return "inconclusive" if report["verdict"] == "passed" and unmet else str(report["verdict"])
 
 
@@ -114,6 +117,9 @@ def _stress(report: Mapping[str, Any]) -> str:
 def _notes(report: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing anything else on the page."""
     notes = [str(warning) for warning in report["warnings"]]
+    if not holds(report):
+        words_of = str(report["comparison"]["words"])
+        notes.insert(0, f"{words_of[:1].upper()}{words_of[1:]}.")
     missing = report["verdicts"]["not_run"]
     if report["status"] != "complete":
         notes.append(
