@@ -69,6 +69,15 @@ def test_a_bump_in_one_dimension_is_found_by_every_seed():
     assert min(found) > 0.9
 
 
+def test_the_worst_of_an_edge_of_three_parameters_is_found_by_every_seed():
+    room = space(SIGMA, GAMMA, Domain("bias field", (Range("strength", 0.0, 0.5),)))
+
+    def edge(cube):
+        return cube[0] ** 2 * np.exp(-((cube[1] - 0.35) ** 2) / 0.05) * (0.5 + 0.5 * cube[2])
+
+    assert min(best(room, edge, seed) for seed in range(8)) > 0.95
+
+
 def test_the_same_seed_tries_the_same_points_and_another_seed_others():
     def tried(seed):
         return [str(t.point) for t in search(PLANE, on_cube(PLANE, np.sum), budget=24, seed=seed)]

@@ -54,7 +54,7 @@ def search(
     corners = space.corners(most)[:most]  # of many words the rest is left to the deciding, which tries them all
     spread = space.spread(seed)
     even = max(2, budget // 4)
-    planned = [*corners, *(next(spread) for _ in range(even)), *drawn(space, budget // 6, seed=seed)]
+    planned = [*corners, *(next(spread) for _ in range(even)), *drawn(space, budget // 10, seed=seed)]
     fresh: dict[Point, Position] = {}
     for position in planned if space.free else [space.mildest]:
         if len(fresh) < budget:
@@ -100,14 +100,21 @@ def _next(space: Space, trials: list[Trial], spread: Iterator[Position], rng: np
 
 
 def _candidates(space: Space, best: Position, rng: np.random.Generator) -> np.ndarray:
-    """Different grid positions all over the space, and some around the best one; a row each."""
+    """Different grid positions: all over the space, on its faces and edges, and around the best one; a row each.
+
+    Those around it differ from it on every second axis only: the best along one parameter is looked for beside it.
+    """
     anywhere = rng.random((1500, len(space.free)))
+    onto = rng.random((500, len(space.free)))  # what is worst is often worst at the end of some ranges
+    anywhere[:500] = np.select([onto < 0.25, onto < 0.5], [0.0, 1.0], anywhere[:500])
     around = np.empty((500, len(space.free)))
+    far = np.repeat([0.05, 0.01], 250)
     for column, i in enumerate(space.free):
         axis = space.axes[i]
         if isinstance(axis, Discrete):
             index = np.where(rng.random(500) < 0.8, best[i], rng.integers(0, len(axis.words), 500))
             around[:, column] = (index + 0.5) / len(axis.words)
         else:
-            around[:, column] = np.clip(best[i] / STEPS + 0.05 * rng.standard_normal(500), 0, 1)
+            step = np.where(rng.random(500) < 0.5, far, 0.0) * rng.standard_normal(500)
+            around[:, column] = np.clip(best[i] / STEPS + step, 0, 1)
     return np.unique(space.snapped(np.vstack([anywhere, around])), axis=0)
