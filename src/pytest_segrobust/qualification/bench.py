@@ -41,7 +41,7 @@ ORGANS: Mapping[str, str] = {
 """What is required of models that find the left and the right organ; 20 patients are enough for each."""
 
 AMBIGUOUS: Mapping[str, str] = {
-    "ECE": f"ECE {FAINT} is below 0.1",
+    "ECE": f"ECE {FAINT} is below 0.08",
     "CORRELATION": f"uncertainty correlates with error above 0.4 {FAINT}",
 }
 """What is required of models that say how uncertain they are."""
