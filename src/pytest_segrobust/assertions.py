@@ -145,6 +145,8 @@ class Segrobust:
                 seed=self.run.settings.seed,
                 first_points=self.run.failing_points(requirement.id),
                 progress=progress,
+                subgroups=self.evaluation.dataset.subgroups,
+                report_strata=self.run.spec.data.report_strata,
             )
             result = replace(
                 result,

@@ -68,6 +68,10 @@ def check(spec: Path, data: Path | None) -> None:
         channels=loaded.model.channels,
     )
     dataset.check()
+    asked = {requirement.for_each for requirement in loaded.requirements if requirement.for_each is not None}
+    for column in sorted(asked | set(loaded.data.report_strata or [])):
+        sizes = ", ".join(f"{value} {len(patients)}" for value, patients in dataset.subgroups.strata(column).items())
+        click.echo(f"{column}: {sizes} patients")
     click.echo(
         f"{len(loaded.requirements)} requirements, {len(dataset.cases)} cases of {len(dataset.patients)} patients, "
         f"{len(dataset.excluded)} excluded; spec {loaded.sha256[:12]}"

@@ -13,6 +13,7 @@ from .enumeration import Enumeration, enumerate_cases
 from .kept import KeptSamples
 from .labels import masks_of, structure_values
 from .reading import read_case, read_case_header, read_label
+from .subgroups import Subgroups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,7 @@ class Dataset:
         self.cases: tuple[Case, ...] = enumeration.cases
         self.excluded: tuple[tuple[str, str], ...] = enumeration.excluded
         self.patients: tuple[str, ...] = tuple(sorted({case.patient for case in self.cases}))
+        self.subgroups = Subgroups(enumeration.cases, enumeration.left_out)
         self.structures: tuple[str, ...] = tuple(classes)
         self.has_labels: bool = all(case.label is not None for case in self.cases)
         self.values = structure_values(classes, settings.label_values, labelled=self.has_labels)

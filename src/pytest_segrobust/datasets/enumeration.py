@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Enumeration:
-    """The cases in use, sorted by id; the excluded ones with their reasons; where several channels in a file lie."""
+    """The cases in use and those left out, sorted by id; the latter's reasons; where several channels in a file lie."""
 
     cases: tuple[Case, ...]
     excluded: tuple[tuple[str, str], ...]
     channel_axis: str | None
+    left_out: tuple[Case, ...] = ()
 
 
 def enumerate_cases(settings: DataSettings, root: Path) -> Enumeration:
@@ -57,7 +58,8 @@ def enumerate_cases(settings: DataSettings, root: Path) -> Enumeration:
         raise DataError(f"[data] {source}: no case is left; there are {len(cases)} and all are excluded")
     _require_distinct(kept, source)
     _require_own_labels(kept, source)
-    return Enumeration(kept, tuple(sorted(settings.exclude.items())), channel_axis)
+    left_out = tuple(case for case in cases if case.id in settings.exclude)
+    return Enumeration(kept, tuple(sorted(settings.exclude.items())), channel_axis, left_out)
 
 
 def _source(settings: DataSettings) -> str:

@@ -11,6 +11,7 @@ from pytest_segrobust.perturbations.catalogue import Choice, StructureName
 from pytest_segrobust.requirements import claim
 from pytest_segrobust.requirements.measure import from_key, keys
 from pytest_segrobust.requirements.requirement import Comparison, Domain, Options, Range, Requirement
+from pytest_segrobust.requirements.strata import check_strata
 from pytest_segrobust.requirements.vocabulary import Catalogue, Vocabulary, catalogue_or, fold, suggestion
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _LIMITS: dict[str, Comparison] = {
     "within": "within",
 }
 NEEDS = ("dsc_below", "referral", "fall")
-KEYS = ("measure", "structure", "average", "tolerance", *NEEDS, "perturbation", *_LIMITS, "patients")
+KEYS = ("measure", "structure", "average", "tolerance", *NEEDS, "perturbation", *_LIMITS, "patients", "for_each")
 
 
 def stated(table: RequirementTable) -> list[str]:
@@ -64,6 +65,9 @@ def read(table: RequirementTable, catalogue: Catalogue | None = None) -> Require
     if table.patients is not None:
         with _at("patients"):
             claim.check_patients(measure, table.patients)
+    if table.for_each is not None:
+        with _at("for_each"):
+            check_strata(measure, table.for_each)
     return Requirement(
         id="",
         measure=measure,
@@ -73,6 +77,7 @@ def read(table: RequirementTable, catalogue: Catalogue | None = None) -> Require
         structure=table.structure,
         average=table.average,
         patients=table.patients,
+        for_each=table.for_each,
         confidence=0.95 if table.confidence is None else table.confidence,
         confidence_stated=table.confidence is not None,
     )

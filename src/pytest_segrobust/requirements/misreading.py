@@ -37,6 +37,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "EQUALS": ("'='", ()),
     "THEN": ("'followed by'", ("followed by",)),
     "UP_TO": ("'up to level'", ("up to level",)),
+    "FOR_EACH": ("'for each'", ("for each",)),
     "IS": ("'is'", ("is",)),
     "OR": ("'or'", ("or",)),
     "UNCERTAINTY": ("'uncertainty'", ("uncertainty",)),

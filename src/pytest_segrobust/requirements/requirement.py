@@ -72,6 +72,7 @@ class Requirement:
     `domains` is empty for a requirement on clean images. `structure` is None where the claim is about each structure;
     `average` is true where it is about their mean. `limit` is in the measure's own unit (5 % is 0.05).
     `patients` is the share for which it must hold (0.95), None where it is about the mean over patients.
+    `for_each` is the column of the data in each of whose strata it must hold by itself, None where all patients count together.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Requirement:
     structure: str | None = None
     average: bool = False
     patients: float | None = None
+    for_each: str | None = None
     confidence: float = 0.95
     confidence_stated: bool = False  # the sentence itself named it
     rationale: str = ""

@@ -22,7 +22,7 @@ class RequirementTable(Table):
         None,
         description="[mean] MEASURE [for DSC below LIMIT] [of STRUCTURE] [under PERTURBATION [from STRUCTURE to STRUCTURE] [on STRUCTURE] "
         "[with BOUNDS | at level N of TABLE | up to level N of TABLE] [and PERTURBATION ...]] is COMPARISON LIMIT "
-        "[for 95 % of patients] [with 97.5 % confidence]; "
+        "[for 95 % of patients] [for each COLUMN] [with 97.5 % confidence]; "
         "or uncertainty [of STRUCTURE] correlates with error COMPARISON LIMIT [under ...], uncertainty rises with severity, "
         "uncertainty separates errors with AUROC COMPARISON LIMIT, removing uncertain voxels raises DSC",
         examples=[
@@ -32,6 +32,7 @@ class RequirementTable(Table):
             "DSC drop under gaussian noise up to level 3 of medmnist-c organ ct is below 5 %",
             "DSC drop under targeted pgd from anterior to posterior with epsilon <= 2/255 is below 20 %",
             "DSC is at least 0.85",
+            "DSC drop under gaussian noise with sigma <= 0.1 is below 5 % for each scanner",
             "uncertainty correlates with error above 0.4 under gaussian noise with sigma <= 0.2",
             "silent failure rate for DSC below 0.7 under gaussian noise with sigma <= 0.1 is below 5 %",
         ],
@@ -69,6 +70,11 @@ class RequirementTable(Table):
     )
     patients: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="long form: share of patients for whom it must hold; their mean when absent"
+    )
+    for_each: str | None = Field(
+        None,
+        description="long form: a column of the table of cases, in each of whose strata it must hold by itself",
+        examples=["scanner"],
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = Field(
         None, description="one-sided; that of [decision] when absent"

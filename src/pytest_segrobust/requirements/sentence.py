@@ -14,6 +14,7 @@ from pytest_segrobust.requirements.domains import DomainReader
 from pytest_segrobust.requirements.misreading import MisreadError, unexpected
 from pytest_segrobust.requirements.reading import Node, in_unit, is_tree
 from pytest_segrobust.requirements.requirement import Comparison, Form, Measure, Requirement
+from pytest_segrobust.requirements.strata import check_strata
 from pytest_segrobust.requirements.vocabulary import Catalogue, Vocabulary, catalogue_or, fold
 from pytest_segrobust.requirements.wording import render
 
@@ -111,6 +112,7 @@ class _SentenceReader(DomainReader):
             with self.at(parts["patients"]):
                 patients = self._share(parts["patients"])
                 claim.check_patients(measure, patients)
+        for_each = self._for_each(parts, tree, measure)
         if "confidence" in parts:
             with self.at(parts["confidence"]):
                 confidence = self._share(parts["confidence"])
@@ -124,10 +126,25 @@ class _SentenceReader(DomainReader):
             structure=structure,
             average=average,
             patients=patients,
+            for_each=for_each,
             confidence=0.95 if confidence is None else confidence,
             confidence_stated=confidence is not None,
             statement=statement,
         )
+
+    def _for_each(self, parts: dict[str, Node], tree: Node, measure: Measure) -> str | None:
+        """The column in each of whose strata it must hold; "in the worst scanner" says the same as "for each scanner"."""
+        said = [part.data for part in tree.children if is_tree(part)]
+        for part, words in (("patients", "'for ... of patients'"), ("strata", "'for each'")):
+            if said.count(part) > 1:
+                with self.at(parts[part]):
+                    raise SpecError(f"{words} stands twice; say it once")
+        if "strata" not in parts:
+            return None
+        with self.at(parts["strata"]):
+            column = self.structure(parts["strata"].children[-1])
+            check_strata(measure, column)
+        return column
 
     def _named(self, parts: dict[str, Node]) -> tuple[Measure, str | None, Node]:
         """Of a sentence that names its measure: the measure, the structure, and the limit."""

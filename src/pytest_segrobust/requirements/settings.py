@@ -202,6 +202,12 @@ class DataSettings(Table):
     label_values: dict[str, int | list[int]] = Field(
         default_factory=dict, description="where label values differ from the model's channels"
     )
+    report_strata: list[str] | None = Field(
+        None,
+        description="columns whose subgroups every requirement reports, without deciding on them; when absent, all columns "
+        "with 2 to 8 values, [] for none",
+        examples=[["scanner", "sex"]],
+    )
     note: str = Field(
         "",
         description="what a reader must know of the data first; it stands at the top of the report",

@@ -58,6 +58,8 @@ def render(requirement: Requirement, catalogue: Catalogue | None = None) -> str:
         parts.append(f"is {requirement.comparison} {limit(requirement)}")
     if requirement.patients is not None:
         parts.append(f"for {percent(requirement.patients)} of patients")
+    if requirement.for_each is not None:
+        parts.append(f"for each {structure(requirement.for_each)}")
     if requirement.confidence_stated:
         parts.append(f"with {percent(requirement.confidence)} confidence")
     return " ".join(part for part in parts if part)

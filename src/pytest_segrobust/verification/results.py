@@ -13,11 +13,13 @@ from pytest_segrobust.evidence.records import CurvePoint, GrossFailures, Require
 from .caveats import blindness, caveats, exclusions, moved_too_much
 from .decision import SEVERITY, Cell, Criterion, worst
 from .failures import count_gross_failures
+from .named_alone import named_alone
 from .patients import MEAN
+from .reported_strata import strata_that_fail
 from .words import measured, unit, verdict_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_segrobust.perturbations.point import Point
     from pytest_segrobust.requirements.requirement import Requirement
@@ -54,7 +56,7 @@ def result(findings: Findings) -> RequirementResult:
             "; it gates, although it is a stress test, since it is not shown to be met within the plausible range: "
         ) + findings.hidden()
     failures = _gross_failures(findings)
-    known = [*findings.warnings, *caveats(findings, decisive, failures)]
+    known = [*findings.warnings, *caveats(findings, decisive, failures), *strata_that_fail(findings.strata)]
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(
         **{**_claim(requirement, criterion), "gates": requirement.gates or hidden},
@@ -70,8 +72,8 @@ def result(findings: Findings) -> RequirementResult:
         worst={**_named(findings.points[decisive.point]), "structure": decisive.structure},
         breaking_point=findings.breaking_point,
         curve=[_curve_point(findings, severity, cell) for severity, cell in findings.curve],
-        structures=[_structure(findings, s) for s in findings.structures if s not in lacking]
-        + [{"structure": s, "verdict": "not_evaluable", "reason": why} for s, why in lacking.items()],
+        structures=_structures(findings, lacking, downgraded=verdict != decisive.verdict),
+        strata=list(findings.strata),
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},
@@ -118,6 +120,17 @@ def _part(findings: Findings, cell: Cell) -> dict[str, Any]:
 
 def _named(point: Point) -> dict[str, Any]:
     return {"parameters": point.to_json(), "text": str(point)}
+
+
+def _structures(findings: Findings, lacking: Mapping[str, str], *, downgraded: bool) -> list[dict[str, Any]]:
+    """Each structure at its worst point, and what may be said of it alone, beside the others."""
+    silent = {s for s in findings.structures if s in lacking or findings.blocked(s)}
+    cells = {s: [c for c in findings.cells if c.structure == s and s not in silent] for s in findings.structures}
+    kept = downgraded and not lacking and not any(map(findings.blocked, findings.structures))
+    alone = {} if kept else named_alone(findings.criterion, cells, findings.requirement.confidence)
+    entries = [_structure(findings, s) for s in findings.structures if s not in lacking]
+    entries += [{"structure": s, "verdict": "not_evaluable", "reason": why} for s, why in lacking.items()]
+    return [{**each, "holm": alone[each["structure"]]} if alone else each for each in entries]
 
 
 def _structure(findings: Findings, structure: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.perturbations.catalogue import catalogue
@@ -12,10 +12,11 @@ from pytest_segrobust.perturbations.point import CLEAN, Point
 from .decision import Cell, Unsaid, judged, unsaid, worst
 from .findings import Findings
 from .masking import attacks, masking_checks, with_checks
-from .metric import is_uncertainty
+from .metric import is_uncertainty, level_of
 from .patients import MEAN, Cohort
 from .plausible import PlausiblePart
 from .reach import claims_nothing, unperturbed
+from .reported_strata import reported_strata
 from .results import result, undecided
 from .space import MOST_WORDS, Continuous, Space
 from .statistic_criterion import criterion_of
@@ -45,12 +46,14 @@ class Verification(ABC):
         *,
         seed: int,
         progress: Progress,
+        reported: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     ) -> None:
         self.attacked = any(catalogue()[domain.perturbation].attack for domain in requirement.domains)
         if self.attacked:
             budget = budget.for_attacks()
         self.requirement, self.evaluation, self.decision, self.budget = requirement, evaluation, decision, budget
         self.seed, self.progress = seed, progress
+        self.reported = reported or {}  # strata by column, which decide nothing
         self.space = Space.of(requirement)
         self.plausible = PlausiblePart.of(requirement)
         self.criterion = criterion_of(requirement, seed=seed, resamples=budget.resamples)
@@ -103,6 +106,7 @@ class Verification(ABC):
                 minimum_patients=self.decision.minimum_patients,
                 unexhausted=self._unexhausted(),
                 uncertainty=self._uncertainty(),
+                strata=self._strata(),
                 **found,
             )
         )
@@ -181,6 +185,25 @@ class Verification(ABC):
             dsc_below=self.requirement.measure.dsc_below or (gross.dsc_below if gross else None),
             confidence=self.requirement.confidence,
         )
+
+    def _strata(self) -> list[dict[str, Any]]:
+        """The strata that are reported beside the decision, at the point and of the structure that decide."""
+        if not self.cells or level_of(self.requirement.measure.metric) not in ("cases", "voxels"):
+            return []
+        rows = {point: self.measured[point] for point in (str(CLEAN), self.worst.point)}
+        return [
+            entry
+            for column, strata in self.reported.items()
+            for entry in reported_strata(
+                self.criterion,
+                self.worst,
+                column,
+                strata,
+                rows=rows,
+                cohort_of=self._cohort,
+                minimum_patients=self.decision.minimum_patients,
+            )
+        ]
 
     def summary(self, trials: Sequence[tuple[Point, float]] = (), patients: int = 0) -> dict[str, Any]:
         """How it was searched."""

@@ -96,5 +96,10 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
     )
 
 
+def too_few(patients: int, needed: int) -> str:
+    """Why nothing is said of a stratum."""
+    return f"too few to say: {patients} patient{'' if patients == 1 else 's'}, {needed} are needed"
+
+
 def _with_unit(value: float, of: str) -> str:
     return f"{value:g} {of}" if of else f"{value:g}"

@@ -98,6 +98,7 @@ def limits(results: Sequence[RequirementResult]) -> list[str]:
         "Other scanners, sites, populations and structures than those of the data are untested.",
         "The worst parameters are the worst of those that were tried. A search can miss a worse one between them.",
         "A drop says nothing of a model that is bad already: read it beside a requirement on the absolute value.",
+        "That all of several must pass needs no correction for their number (intersection-union); picking single ones does (Holm).",
         "The methods are statistical and empirical. There is no formal guarantee for any single image.",
     ]
     if sizes:

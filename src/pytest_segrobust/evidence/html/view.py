@@ -19,6 +19,7 @@ from .forest import forest_row
 from .overlay import panels, uncertainty_scale
 from .paired import paired_plot
 from .release import holds, release_part
+from .strata import named_alone, strata_tables
 from .uncertainty import uncertainty_part
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
         "limit": words.limit(result),
         "facts": [(name, _UNIT.sub("\u00a0", text)) for name, text in _facts(result)],
         "structures": _structures(result),
+        "named_alone": any("holm" in entry for entry in result.structures),
+        "strata": strata_tables(result),
         "curve": degradation_curve(result, prefix=f"{prefix}-curve"),
         "curve_rows": _curve_rows(result),
         "paired": paired_plot(result, prefix=f"{prefix}-paired"),
@@ -247,6 +250,7 @@ def _structures(result: RequirementResult) -> list[dict[str, str]]:
                 "word": WORDS.get(entry.get("verdict", ""), "–"),
                 "estimate": words.estimate(replace(result, estimate=number(entry.get("estimate")))),
                 "interval": words.bounds(result, (number(low), number(high))),
+                "alone": named_alone(entry),
                 "worst": words.point(worst) if isinstance(worst, dict) else str(worst or entry.get("reason") or "–"),
             }
         )
