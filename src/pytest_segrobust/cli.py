@@ -269,8 +269,9 @@ def qualify(output: Path, *, seed: int) -> None:
     found = qualify_here(seed=seed)
     console = Console(highlight=False)
     console.width = max(console.width, 110)  # a pipe is no narrow terminal
+    written = list(write_form(found, output))  # first: a reader of the lines may have gone
     print_qualification(found, console)
-    for path in write_form(found, output):
+    for path in written:
         click.echo(path)
     if not found.passed:
         raise SystemExit(1)

@@ -33,9 +33,16 @@ def test_one_image_that_is_its_label_is_named(bench: Bench) -> None:
 @pytest.mark.parametrize("model", UNSTEADY)
 def test_models_that_no_verdict_sees_are_seen(bench: Bench, model: str) -> None:
     """They pass: the tool shows a case in one fixed tile, and seeds what torch draws, so their numbers repeat."""
+    assert bench.verify("organs", model, "DSC").verdict == "passed"
     expected = UNSTEADY[model][2]
     kinds = {each.kind for each in disturbances(bench.evaluation("organs", model, "DSC"), (CLEAN, SIGMA))}
     assert expected in kinds
+
+
+def test_a_model_that_reads_images_that_are_the_label_passes_too(bench: Bench) -> None:
+    """So the set must be looked at, and is."""
+    assert bench.verify("copied", "ReadsTheCopy", "DSC").verdict == "passed"
+    assert len(list(leaks(bench.dataset("copied")))) == 20
 
 
 @pytest.mark.parametrize("model", ["Organs", "Mirrored", "NaNOnSome", "Soft"])
