@@ -230,6 +230,11 @@ class DecisionSettings(Table):
     """[decision]: how sure a verdict must be."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="one-sided")
+    method: Literal["bootstrap", "betting"] | None = Field(
+        None,
+        description="of the interval of a mean: bootstrap when absent; betting assumes nothing of how values are distributed "
+        "but their range, and needs many more patients. Shares have exact bounds, correlations their bootstrap, whatever stands here",
+    )
     minimum_patients: Annotated[int, Field(ge=2)] = Field(5, description="fewer are not evaluable")
     empty_reference: Literal["exclude", "score"] = Field(
         "exclude",

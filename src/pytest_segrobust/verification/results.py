@@ -16,6 +16,7 @@ from .failures import count_gross_failures
 from .named_alone import named_alone
 from .patients import MEAN
 from .reported_strata import strata_that_fail
+from .statistic_criterion import StatisticCriterion
 from .words import measured, unit, verdict_reason
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def result(findings: Findings) -> RequirementResult:
         estimate=decisive.estimate,
         interval=criterion.shown(decisive.interval),
         two_sided=criterion.shown(two_sided),
-        method=f"{decisive.interval.method}; each bound one-sided {requirement.confidence:.4g}",
+        method=f"{decisive.interval.method}{_chosen(criterion)}; each bound one-sided {requirement.confidence:.4g}",
         n_patients=len(decisive.values.patients),
         n_cases=len(decisive.values.cases),
         gross_failures=failures,
@@ -105,6 +106,17 @@ def _claim(requirement: Requirement, criterion: Criterion) -> dict[str, Any]:
         "tier": requirement.tier,
         "gates": requirement.gates,
     }
+
+
+def _chosen(criterion: Criterion) -> str:
+    """Why this method: by what is claimed, unless [decision] says otherwise, which names itself."""
+    if isinstance(criterion, StatisticCriterion):
+        return " (that of a statistic of all patients, whatever [decision] method says)"
+    if criterion.is_share:
+        return " (a share of patients has exact bounds, whatever [decision] method says)"
+    tests = ", two one-sided tests (TOST)" if criterion.comparison == "within" else ""
+    default = " (the default for a mean)" if type(criterion) is Criterion else ""
+    return f"{tests}{default}"
 
 
 def _part(findings: Findings, cell: Cell) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_segrobust.perturbations.catalogue import catalogue
 from pytest_segrobust.perturbations.point import CLEAN, Point
 
-from .decision import Cell, Unsaid, judged, unsaid, worst
+from .betting_criterion import BettingCriterion
+from .decision import Cell, Criterion, Unsaid, judged, unsaid, worst
 from .findings import Findings
 from .masking import attacks, masking_checks, with_checks
 from .metric import is_uncertainty, level_of
@@ -86,6 +87,9 @@ class Verification(ABC):
             )
         self.measure([CLEAN])
         self.cohort = self._cohort(self.measured[str(CLEAN)])
+        unbounded = self._by_the_stated_method()
+        if unbounded:
+            return undecided(self.requirement, "not_evaluable", unbounded)
         empty = claims_nothing(self.criterion, self.cohort, self.structures)
         if empty:
             return undecided(self.requirement, "not_evaluable", empty)
@@ -150,6 +154,16 @@ class Verification(ABC):
             dsc_below=gross.dsc_below if gross else None,
             perturbed_structures=[name for domain in self.requirement.domains for name in domain.acts_on],
         )
+
+    def _by_the_stated_method(self) -> str:
+        """Decide the mean as [decision] method says; or why it cannot be done. Shares and statistics keep their own bounds."""
+        if self.decision.method != "betting" or type(self.criterion) is not Criterion or self.criterion.is_share:
+            return ""
+        found = BettingCriterion.instead(self.criterion, self.measured[str(CLEAN)])
+        if isinstance(found, str):
+            return found
+        self.criterion = found
+        return ""
 
     def _checked(self, found: RequirementResult) -> RequirementResult:
         """The result with the self-checks of its attack, at the most severe corner."""
