@@ -220,3 +220,20 @@ def test_a_fixture_searches_the_smallest_radius(attacked):
     )
 
     attacked.run("test_a_fixture_searches_the_smallest_radius.py").assert_outcomes(passed=1)
+
+
+def test_a_surrogate_is_opened_without_the_models_own_inference(attacked, monkeypatch):
+    from pytest_segrobust.requirements.spec import load
+    from pytest_segrobust.run import Run, RunSettings
+
+    monkeypatch.chdir(attacked.path)
+    monkeypatch.syspath_prepend(attacked.path)
+    text = (attacked.path / "segrobust.toml").read_text(encoding="utf-8")
+    text = text.replace("batch_size = 4", 'batch_size = 4\nuncertainty = "ensemble"')
+    (attacked.path / "segrobust.toml").write_text(text + '\n[attack]\nsurrogate = "networks:discs"\n', encoding="utf-8")
+    spec = attacked.path / "segrobust.toml"
+
+    surrogate = Run(RunSettings(spec, ("networks:discs",), attacked.path / "report"), load(spec)).open_surrogate()
+
+    assert surrogate is not None
+    assert surrogate.uncertainty.method == "softmax"

@@ -103,7 +103,10 @@ class Run:
         is_file = (folder / attack.surrogate).exists()
         return open_segmenter(
             [str(folder / attack.surrogate) if is_file else attack.surrogate],
-            self.spec.model.model_copy(update={"network": attack.surrogate_network or self.spec.model.network}),
+            self.spec.model.model_copy(
+                # its own inference: one checkpoint is no ensemble, and another network may have no dropout
+                update={"network": attack.surrogate_network or self.spec.model.network, "uncertainty": None}
+            ),
             root=folder,
             device=self.settings.device,
             seed=self.settings.seed,
