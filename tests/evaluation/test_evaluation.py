@@ -27,6 +27,19 @@ def test_every_case_is_measured_once_per_point_and_realisation(evaluate):
     assert {row.realisation for row in rows if row.point == str(noise)} == {0, 1}
 
 
+def test_fresh_noise_is_none_that_anything_else_has_seen(evaluate):
+    evaluation, noise = evaluate(), p.gaussian_noise(sigma=0.5)
+    known = evaluation.measure([noise], realisations=2)
+    fresh = evaluation.measure_with_fresh_noise(noise, realisations=2)
+
+    assert len(fresh) == len(known)
+    assert not {row.realisation for row in fresh} & {row.realisation for row in known}
+    assert not {row.scores["dsc"] for row in fresh} <= {row.scores["dsc"] for row in known}
+    assert evaluation.measure_with_fresh_noise(noise, realisations=2) == fresh
+    assert evaluation.measure_with_fresh_noise(p.gamma(gamma=1.3), realisations=2) == []
+    assert evaluation.measure_with_fresh_noise(CLEAN, realisations=2) == []
+
+
 def test_realisations_are_different_draws(evaluate):
     rows = evaluate().measure([p.gaussian_noise(sigma=0.5)], realisations=2)
 

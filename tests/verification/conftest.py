@@ -50,6 +50,7 @@ class FakeEvaluation:
     change: Callable[[Measurement], Measurement | None] | None = None  # what becomes of each measurement; None: lost
     attack_notes: tuple[str, ...] = ()
     has_surrogate: bool = False
+    fresh: Model | None = None
 
     @property
     def uncertainty(self) -> dict[str, Any]:
@@ -78,6 +79,16 @@ class FakeEvaluation:
                             changed = self.change(m) if self.change else m
                             found += [changed] if changed else []
         return found
+
+    def measure_with_fresh_noise(self, point: Point, *, realisations: int) -> list[Measurement]:
+        """None: the models of the tests have no noise, unless a test gives them `fresh`, as they are under other noise."""
+        if self.fresh is None or point == CLEAN:
+            return []
+        model, self.model = self.model, self.fresh
+        try:
+            return self.measure([point], realisations=realisations)
+        finally:
+            self.model = model
 
 
 def dsc_after(drop: Callable[[dict[str, Any], int], float], clean: float = 0.9) -> Model:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ..models.segmenter import Segmenter
     from .uncertainty_scoring import Shown
 
+FRESH = 1000  # the first noise draw that no search and no decision uses
+
 
 class Evaluation:
     """Measures every case of a data set with one model at exact points.
@@ -135,6 +137,11 @@ class Evaluation:
                 found = self._rows(point, realisation, tiles)
                 rows += found if wanted is None else [row for row in found if row.patient in wanted]
         return rows
+
+    def measure_with_fresh_noise(self, point: Point, *, realisations: int) -> list[Measurement]:
+        """All cases at one point under noise draws that nothing else has seen; none where the point has no randomness."""
+        draws = range(FRESH, FRESH + realisations) if _is_random(point) else ()
+        return [row for draw in draws for row in self._rows(point, draw, self._tiling.tiles)]
 
     def predict(
         self, case: Case, point: Point, *, realisation: int = 0, keep_uncertainty: bool = False

@@ -67,6 +67,8 @@ def failure_text(result: RequirementResult) -> str:
             lines.append(f"{_INDENT}and {len(named) - _NAMED_CASES} more, in the report")
     if result.worst:
         lines += _entry("worst at", words.point(result.worst))
+    if fresh := words.fresh_noise(result):
+        lines += _entry("fresh noise", f"at the worst point with fresh noise: {fresh}")
     if result.breaking_point is not None:
         lines += _entry("breaking point", words.breaking_point(result.breaking_point))
     if result.plausible_part is not None:

@@ -40,3 +40,6 @@ class Evaluation(Protocol):
 
     def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
         """All (or the screening) patients' cases at all points, each structure and noise draw once; clean once."""
+
+    def measure_with_fresh_noise(self, point: Point, *, realisations: int) -> list[Measurement]:
+        """All patients' cases at a point under noise draws that nothing else has seen; none where there is no randomness."""

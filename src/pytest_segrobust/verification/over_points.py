@@ -11,8 +11,11 @@ from pytest_segrobust.perturbations.point import CLEAN, Point
 
 from .all_patients import values_at
 from .breaking_point import breaking_point, first_to_fail, held, worded
-from .decision import judged
+from .decision import judged, unsaid
+from .failures import gross_failures
+from .fresh_noise import with_fresh_noise
 from .metric import level_of
+from .patients import GROSS_FAILURE_RATE, MEAN
 from .screening import Screening, screen
 from .severity import SeverityLine
 from .verification import Verification
@@ -20,7 +23,7 @@ from .verification import Verification
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_segrobust.evidence.records import BreakingPoint
+    from pytest_segrobust.evidence.records import BreakingPoint, Measurement, RequirementResult
 
     from .decision import Cell
     from .patients import PatientValues
@@ -60,15 +63,37 @@ class OverPoints(Verification):
         line = self.line
         return [(severity, line.point(severity)) for severity in self.drawn] if line else [(0.0, CLEAN)]
 
-    def values(self, point: Point, structure: str) -> PatientValues:
-        """What is judged at a point that has been measured."""
-        return self.cohort.at(self.measured[str(point)], structure)
+    def run(self, first_points: Sequence[Point]) -> RequirementResult:
+        """The result, with what its worst point gives under noise that the search has not seen."""
+        found = super().run(first_points)
+        if found.worst is None or not self.cells:
+            return found
+        point = self.points[self.worst.point]
+        rows = self.evaluation.measure_with_fresh_noise(point, realisations=self.realisations)
+        if not rows:
+            return found
+        here = [structure for structure in self.structures if (str(point), structure) in self.cells]
+        cells = [cell for structure in here if (cell := self._cell(point, structure, rows))]
+        fewest = self.decision.minimum_patients
+        silent = [unsaid(self.criterion, self.values(rows, s), str(point), s, fewest) for s in here]
+        return with_fresh_noise(
+            found,
+            cells,
+            self.criterion,
+            plausible=self.plausible.holds(point),
+            blocked=[u for u in silent if u is not None and u.blocks],
+            failures=self._only_with_fresh_noise(found, rows),
+        )
+
+    def values(self, rows: Sequence[Measurement], structure: str) -> PatientValues:
+        """What is judged of a point's measurements."""
+        return self.cohort.at(rows, structure)
 
     def judge(self, point: Point) -> None:
         """Decide the cells of a point inside the domain; from here on they count for the verdict."""
         for structure in self.structures:
             if (str(point), structure) not in self.cells:
-                self.judge_values(self.values(point, structure), point, structure)
+                self.judge_values(self.values(self.measured[str(point)], structure), point, structure)
 
     def screen(self, first_points: Sequence[Point]) -> Screening:
         """Search on the screening patients, one noise draw each; on all where these lack one of the structures."""
@@ -144,7 +169,7 @@ class OverPoints(Verification):
 
     def _numbers(self, point: Point, structure: str) -> np.ndarray:
         """The criterion's number per patient at a point that has been measured: of all patients, NaN where one has none."""
-        values = self.values(point, structure)
+        values = self.values(self.measured[str(point)], structure)
         numbers = self.criterion.reduced(values.values)
         if not values.without:
             return numbers
@@ -157,13 +182,27 @@ class OverPoints(Verification):
         for structure in self.structures:
             for severity in severities:
                 point = line.point(severity)
-                cell = self.cells.get((str(point), structure)) or self._cell(point, structure)
+                cell = self.cells.get((str(point), structure)) or self._cell(
+                    point, structure, self.measured[str(point)]
+                )
                 cells += [(severity, cell)] if cell else []
         return cells
 
-    def _cell(self, point: Point, structure: str) -> Cell | None:
-        """The cell of a point outside the domain, which decides nothing; None where there is nothing to say."""
-        values = self.values(point, structure)
+    def _only_with_fresh_noise(self, found: RequirementResult, rows: Sequence[Measurement]) -> list[str]:
+        """Cases with a gross failure under fresh noise that have none of those that were counted, in words."""
+        if found.gross_failures is None or self.requirement.measure.metric == GROSS_FAILURE_RATE:
+            return []
+        counted = {failure["case"] for failure in found.gross_failures.cases}
+        judged_here = [m for m in rows if MEAN in self.structures or m.structure in self.structures]
+        failed = {m.case: why for m, why in gross_failures(judged_here, self.cohort.dsc_below) if m.case not in counted}
+        if not failed:
+            return []
+        case, why = next(iter(failed.items()))
+        return [f"with fresh noise at the worst point, {len(failed)} more cases fail grossly, such as {case} ({why})"]
+
+    def _cell(self, point: Point, structure: str, rows: Sequence[Measurement]) -> Cell | None:
+        """The cell of a point, which decides nothing by itself; None where there is nothing to say."""
+        values = self.values(rows, structure)
         if values.constant or self.criterion.undefined(values.values):
             return None
         return judged(self.criterion, values, str(point), structure, self.decision.minimum_patients)
@@ -172,9 +211,9 @@ class OverPoints(Verification):
 class AllPatients(OverPoints):
     """A statistic of all patients: of a few of them it says nothing, so there is no screening."""
 
-    def values(self, point: Point, structure: str) -> PatientValues:
+    def values(self, rows: Sequence[Measurement], structure: str) -> PatientValues:
         """Uncertainty and error of each patient."""
-        return values_at(self.cohort, self.measured[str(point)], structure)
+        return values_at(self.cohort, rows, structure)
 
     def screen(self, first_points: Sequence[Point]) -> Screening:  # noqa: ARG002 - they are measured on all patients
         """None."""

@@ -202,6 +202,8 @@ def _facts(result: RequirementResult) -> list[tuple[str, str]]:
         facts.append(("gross failures", words.gross_failures(result.gross_failures, result.confidence)))
     if result.worst:
         facts.append(("worst at", words.point(result.worst)))
+    if fresh := words.fresh_noise(result):
+        facts.append(("at the worst point with fresh noise", fresh))
     if result.plausible_part is not None:
         part = result.plausible_part
         facts.append(("within the plausible range", f"{WORDS[part['verdict']]}, worst at {words.point(part)}"))
