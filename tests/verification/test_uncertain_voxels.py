@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
 from pytest_segrobust.requirements.settings import DecisionSettings
@@ -80,6 +81,52 @@ def test_a_change_needs_a_value_on_the_clean_image_and_the_perturbed_one(fake):
     gone = without(lambda point, patient: (point == "clean") == (patient < 3) and patient < 6, NO_WRONG)
     found = run(claim(form="drop", comparison="below", limit=0.2), fake(auroc_of, change=gone))
     assert (found.verdict, found.n_patients) == ("passed", 14)
+
+
+PER_CASE = [key for key, measure in MEASURES.items() if measure.level == "voxels"]
+LOST = [("crashed: out of memory", {}), ("missed", {}), (None, {"dsc": 0.4})]
+
+
+@pytest.mark.parametrize("key", PER_CASE)
+@pytest.mark.parametrize(("failure", "scores"), LOST)
+def test_a_case_that_was_perfect_and_then_failed_counts_as_the_worst_change(measured, key, failure, scores):
+    """It has no clean value, as nothing was wrong: without it, only those that never failed would be averaged."""
+    clean = replace(measured("a", "a", CLEAN, "organ", {"dsc": 1.0}), undefined={key: NO_WRONG})
+    lost = measured("a", "a", Point.of("gaussian noise", sigma=0.1), "organ", failure or scores)
+    lost = lost if failure else replace(lost, undefined={key: NO_RIGHT})
+    known = MEASURES[key]
+    best = metric_of(key).best
+    worst = abs(best - known.worst)
+    change = Scoring(Measure(key, "drop" if known.better == "higher" else "increase"), "below")
+
+    assert worst >= 1
+    assert change.lacks(clean, lost) == ""
+    assert change.value(clean, lost).value == worst
+    assert change.change(clean, lost) == (worst, 0)
+    assert change.unit(clean, lost) == 1
+    assert Scoring(change.measure, "above").value(clean, lost).value == -worst
+    assert Scoring(change.measure, "within").value(clean, lost).unsigned == worst
+    if known.better == "higher":
+        assert Scoring(Measure(key, "relative drop"), "below").value(clean, lost).value >= 1
+
+
+@pytest.mark.parametrize(("key", "form"), [("error_auroc", "drop"), ("gap", "drop"), ("ece", "increase")])
+def test_cases_that_were_perfect_and_then_crashed_fail_the_claim(fake, key, form):
+    def model(values, patient, _):
+        if values and patient < 8:
+            return "crashed: out of memory"
+        return {"dsc": 0.8, "uncertainty": 0.3, key: 0.5 + 0.001 * patient}
+
+    gone = without(lambda point, patient: point == "clean" and patient < 8, NO_WRONG, key=key)
+
+    def lost(m):
+        return replace(m, scores={**m.scores, "uncertainty": 0.0, key: MEASURES[key].worst}) if m.failure else gone(m)
+
+    found = run(claim(key, "below", 0.2, form), fake(model, change=lost))
+
+    assert (found.verdict, found.n_patients) == ("failed", 20)
+    assert found.estimate == pytest.approx(8 / 20 * (2 if key == "gap" else 1))
+    assert {case.value for case in found.cases if case.failure} == {2.0 if key == "gap" else 1.0}
 
 
 def test_a_point_with_few_values_is_not_passed_over(fake):

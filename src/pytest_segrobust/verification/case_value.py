@@ -54,6 +54,8 @@ class Scoring:
         """The measure of one noise draw; None where it has none, see `lacks`."""
         if self.lacks(clean, perturbed):
             return None
+        if self.fell_from_perfect(clean, perturbed):
+            return self._worst_sign(abs(self.metric.best - self.score(perturbed)))
         metric, form = self.metric, self.measure.form
         seen = self.seen(clean, perturbed)
         before, after = 0.0 if form == "value" else self.score(seen), self.score(perturbed)
@@ -76,6 +78,8 @@ class Scoring:
         """The drop or increase in the metric's unit, and how much of it moving alone explains."""
         if self.measure.form == "value" or self.lacks(clean, perturbed):
             return 0.0, 0.0
+        if self.fell_from_perfect(clean, perturbed):
+            return abs(self.metric.best - self.score(perturbed)), 0.0
         seen = self.seen(clean, perturbed)
         change = self.score(seen) - self.score(perturbed)
         if self.useless(seen):
@@ -85,7 +89,7 @@ class Scoring:
 
     def unit(self, clean: Measurement, perturbed: Measurement) -> float:
         """What a change in the metric's unit is multiplied by to be the measure: a relative drop is a share of the clean score."""
-        if self.measure.form != "relative drop":
+        if self.measure.form != "relative drop" or self.fell_from_perfect(clean, perturbed):
             return 1.0
         seen = self.seen(clean, perturbed)
         return 0.0 if self.useless(seen) else 1 / self.score(seen)
@@ -103,12 +107,23 @@ class Scoring:
     def lacks(self, clean: Measurement, perturbed: Measurement) -> str:
         """Why a case has no value of an uncertainty measure, and leaves n at this point: nothing in it is wrong.
 
-        "" where it has one. Changes need one on the clean image, too.
+        "" where it has one. Changes need one on the clean image, too, unless the case fell from there, see `fell_from_perfect`.
         """
+        if self.fell_from_perfect(clean, perturbed):
+            return ""
         for m in (perturbed, *([clean] if self.measure.form != "value" else [])):
             if (reason := self.undefined(m)) and not self.assumed(m):
                 return f"clean: {reason}" if m is not perturbed else reason
         return ""
+
+    def fell_from_perfect(self, clean: Measurement, perturbed: Measurement) -> bool:
+        """Whether nothing was wrong on the clean image, and the perturbed one failed or has errors without a value.
+
+        Its change is the one from the best score: leaving out those that were perfect would hide their failures.
+        """
+        if self.measure.form == "value" or not self.undefined(clean) or self.assumed(clean):
+            return False
+        return perturbed.failure is not None or bool(self.assumed(perturbed))
 
     def undefined(self, m: Measurement) -> str:
         """Why an uncertainty measure was not defined; "" where it was, and of a prediction that failed, which scores worst."""
