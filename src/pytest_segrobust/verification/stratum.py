@@ -53,3 +53,8 @@ class Stratum:
         wanted = set(self.screening_patients if screening else self.patients)
         found = self.evaluation.measure(points, screening=screening, realisations=realisations)
         return [m for m in found if m.patient in wanted]
+
+    def measure_with_fresh_noise(self, point: Point, *, realisations: int) -> list[Measurement]:
+        """The same of this stratum's cases, under noise draws that nothing else has seen."""
+        found = self.evaluation.measure_with_fresh_noise(point, realisations=realisations)
+        return [m for m in found if m.patient in self.patients]
