@@ -141,9 +141,12 @@ def test_a_margin_of_another_unit_shows_nothing(outcome):
     assert found.to_json()["requirements"][0]["shown"] == "open"
 
 
-def test_a_wide_margin_holds_and_a_narrow_one_does_not(outcome):
-    assert outcome("generous", {"": 0.5}).holds
-    assert not outcome("generous", {"": 0.001}).holds
+def test_a_narrow_margin_does_not_hold(outcome):
+    found = outcome("generous", {"": 0.001})
+    (row,) = found.to_json()["requirements"]
+
+    assert not found.holds
+    assert (row["shown"], row["margin"]) == ("worse", 0.001)
 
 
 def test_a_requirement_that_was_left_out_is_not_compared_and_ends_red(released):

@@ -214,3 +214,28 @@ def test_structure_that_is_not_known_without_a_label_is_a_data_error(evaluate):
 
     with pytest.raises(DataError, match="has no label"):
         evaluation.measure([p.gaussian_noise(sigma=0.1, on="disc")])
+
+
+def test_the_first_patients_are_measured_alone_and_give_the_same_numbers(evaluate):
+    noise = p.gaussian_noise(sigma=0.3)
+    evaluation = evaluate(stored=False)
+    everyone = evaluate(stored=False).measure([noise])
+
+    assert evaluation.complete_after == (3, 6, 8)  # batches of three
+    some = evaluation.measure([noise], first=4)
+    spent = evaluation.segmenter.forward_passes
+    assert {row.patient for row in some} == set(evaluation.patients[:4])
+    assert set(numbers(some)) < set(numbers(everyone))
+
+    assert numbers(evaluation.measure([noise], first=6)) != numbers(some)
+    assert evaluation.segmenter.forward_passes == spent  # their batches were measured already
+    assert numbers(evaluation.measure([noise])) == numbers(everyone)
+
+
+def test_first_patients_leave_the_rest_unmeasured_in_the_store(evaluate):
+    noise = p.gaussian_noise(sigma=0.3)
+    evaluation = evaluate()
+    evaluation.measure([noise], first=3)
+
+    stored = {row.patient for row in evaluation.store.find(evaluation.context, str(noise), 0)}
+    assert stored == set(evaluation.patients[:3])

@@ -120,8 +120,20 @@ class Evaluation:
         sample = self.dataset.read(self._tiling.tiles[0][0])
         return self.adversary.notes(torch.from_numpy(sample.image), sample.spacing)
 
-    def measure(self, points: Sequence[Point], *, screening: bool = False, realisations: int = 1) -> list[Measurement]:
-        """All structures of all cases (or the screening patients' alone) at every point.
+    @property
+    def complete_after(self) -> tuple[int, ...]:
+        """After how many of `patients`, in their fixed random order, it costs nothing more to stop: whole batches."""
+        return self._tiling.complete_after
+
+    def measure(
+        self,
+        points: Sequence[Point],
+        *,
+        screening: bool = False,
+        realisations: int = 1,
+        first: int | None = None,
+    ) -> list[Measurement]:
+        """All structures of all cases (or of the screening patients alone, or of the `first` patients) at every point.
 
         Points without randomness have one realisation, whatever is asked for.
 
@@ -131,6 +143,8 @@ class Evaluation:
         """
         tiles = self._tiling.screening_tiles if screening else self._tiling.tiles
         wanted = set(self.screening_patients) if screening else None
+        if first is not None:
+            tiles, wanted = self._tiling.first(first), set(self.patients[:first])
         rows: list[Measurement] = []
         for point in points:
             for realisation in range(realisations if _is_random(point) else 1):

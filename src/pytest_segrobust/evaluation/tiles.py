@@ -37,6 +37,21 @@ class Tiling:
         later = set(_patients(self.tiles[len(self.screening_tiles) :]))
         return tuple(patient for patient in _patients(self.screening_tiles) if patient not in later)
 
+    @property
+    def complete_after(self) -> tuple[int, ...]:
+        """After each tile, how many patients' cases have all been in one: where a look at the results may be taken."""
+        last = {case.patient: number for number, tile in enumerate(self.tiles) for case in tile}
+        ends = list(last.values())  # patients come one after the other, so their last tiles never fall
+        return tuple(sum(end <= number for end in ends) for number in range(len(self.tiles)))
+
+    def first(self, patients: int) -> tuple[Tile, ...]:
+        """The tiles that hold all cases of the first so many patients, and no more."""
+        wanted = set(self.patients[:patients])
+        count = max(
+            (n for n, tile in enumerate(self.tiles, 1) if any(case.patient in wanted for case in tile)), default=0
+        )
+        return self.tiles[:count]
+
 
 def tiling(cases: Sequence[Case], *, size: int, screening_patients: int, seed: int) -> Tiling:
     """Cut the cases into tiles of `size`, patients in an order drawn from the seed.

@@ -246,6 +246,11 @@ class DecisionSettings(Table):
     realisations: Annotated[int, Field(ge=1)] | None = Field(
         None, description="noise draws per patient and point; the profile's when absent"
     )
+    stop_early: bool = Field(
+        default=False,
+        description="whether a point need not be measured on all patients once betting has decided it (profiles smoke and "
+        "ci); those requirements are then decided by betting alone, which needs more patients near a limit",
+    )
     gate_stress: bool = Field(
         default=False,
         description="whether stress tests, whose ranges go beyond what a clinic meets, end a run with exit code 1 too",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .decision import reasons
 from .moved import outweighs_limit
 from .patients import MEAN
-from .statistics import at_most, zero_failure_bound
+from .statistics import at_most
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def caveats(findings: Findings, decisive: Cell, failures: GrossFailures) -> list
         words.append(
             f"{failures.count} of {failures.n_patients} patients had a gross failure (up to {upper} of all): {cases}"
         )
-    unseen = len(set(findings.cohort.patients) - set(findings.cohort.at_risk))
+    unseen = len(set(findings.cohort.patients) - set(findings.cohort.at_risk) - findings.cohort.left_out)
     if unseen:
         words.append(
             f"{unseen} patients without a label or without anything to perturb are not among those in whom gross failures "
@@ -119,14 +119,12 @@ def moved_too_much(findings: Findings) -> str:
     return ""
 
 
-def blindness(findings: Findings, decisive: Cell, failures: GrossFailures) -> list[str]:
+def blindness(decisive: Cell, failures: GrossFailures) -> list[str]:
     """What so many patients cannot show, whatever the model."""
-    n, confidence = failures.n_patients, findings.requirement.confidence
+    n = failures.n_patients
     words = [decisive.interval.warning] if decisive.interval.small_sample and not decisive.trivial else []
     if not failures.count and n:
-        words.append(
-            f"no gross failure in {n} patients rules out only rates above {at_most(zero_failure_bound(n, confidence))}"
-        )
+        words.append(f"no gross failure in {n} patients rules out only rates above {at_most(failures.upper_bound)}")
     return words
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from .betting import upper_bound
 from .statistics import clopper_pearson
 
 if TYPE_CHECKING:
@@ -33,12 +36,18 @@ def gross_failures(
 
 
 def count_gross_failures(
-    measurements: Iterable[Measurement], patients: Iterable[str], *, dsc_below: float | None, confidence: float
+    measurements: Iterable[Measurement],
+    patients: Iterable[str],
+    *,
+    dsc_below: float | None,
+    confidence: float,
+    at_any_time: bool = False,
 ) -> GrossFailures:
     """Patients with a gross failure anywhere in `measurements`, and the exact upper bound of their share.
 
     A patient counts once, whatever the number of its cases, structures, points and noise draws that failed; each case is
-    listed once per structure and point. `patients` are those in whom a failure would have shown.
+    listed once per structure and point. `patients` are those in whom a failure would have shown. `at_any_time`: their number
+    was not fixed before; Clopper and Pearson's bound holds for a fixed one alone, so it is a bound by betting then.
     """
     from pytest_segrobust.evidence.records import GrossFailures
 
@@ -52,5 +61,8 @@ def count_gross_failures(
     everyone |= failed
     if not everyone:
         return GrossFailures(0, 0, 1.0)
-    bound = clopper_pearson(len(failed), len(everyone), confidence)[1]
+    if at_any_time:
+        bound = upper_bound(np.repeat([1.0, 0.0], [len(failed), len(everyone) - len(failed)]), 1.0, confidence)
+    else:
+        bound = clopper_pearson(len(failed), len(everyone), confidence)[1]
     return GrossFailures(len(failed), len(everyone), bound, [listed[key] for key in sorted(listed)])

@@ -105,6 +105,11 @@ class Cohort:
         }
         return tuple(dict.fromkeys(patient for case, patient in self.patient_of.items() if case in cases))
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The patients who were not measured at some point, since it was decided before their turn; see `stopping_early`."""
+        return frozenset()
+
     def counted(self, structure: str) -> tuple[str, ...]:
         """The cases in a structure's n; for MEAN those with at least one structure."""
         if structure == MEAN:

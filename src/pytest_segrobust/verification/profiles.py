@@ -13,7 +13,8 @@ class Budget:
 
     `points` are tried on `screening_patients` patients; the `worst` of them, the corners (`corners` at most) and
     `curve_points` severities are then measured on all. `bisections` sharpen the breaking point of a failure.
-    `realisations` are noise draws per patient and point, `resamples` those of the bootstrap.
+    `realisations` are noise draws per patient and point, `resamples` those of the bootstrap. `may_stop`: whether
+    [decision] stop_early may leave patients out; evidence for a release is of all of them.
     """
 
     points: int
@@ -24,6 +25,7 @@ class Budget:
     bisections: int
     realisations: int
     resamples: int
+    may_stop: bool = True
 
     def for_attacks(self) -> Budget:
         """The budget where a step attacks: each point costs dozens of passes.
@@ -48,5 +50,5 @@ def profile(name: str) -> Budget:
 PROFILES = {
     "smoke": Budget(8, 3, 1, 4, 3, 2, 1, 4000),
     "ci": Budget(30, 8, 2, 8, 5, 5, 1, 4000),
-    "evidence": Budget(80, 16, 3, 16, 10, 8, 3, 10_000),
+    "evidence": Budget(80, 16, 3, 16, 10, 8, 3, 10_000, may_stop=False),
 }

@@ -10,6 +10,7 @@ from .along_lines import AlongLines
 from .metric import level_of
 from .over_points import over_points
 from .results import undecided
+from .stopping_early import kind_that_may_stop
 from .strata import verify_each
 
 if TYPE_CHECKING:
@@ -47,12 +48,13 @@ def verify(
     strata that [data] reports are estimated, and decide nothing.
     """
     metric = requirement.measure.metric
-    kind = AlongLines if level_of(metric) == "severities" else over_points(metric)
+    kind: type[Verification] = AlongLines if level_of(metric) == "severities" else over_points(metric)
 
     def verified(
         of: Evaluation, reported: Mapping[str, Mapping[str, Sequence[str]]] | None = None
     ) -> tuple[RequirementResult, Verification]:
-        verification = kind(
+        chosen = kind_that_may_stop(kind, requirement, of, decision, budget)
+        verification = chosen(
             requirement, of, decision, budget, seed=seed, progress=progress or _silent, reported=reported or {}
         )
         return verification.run(first_points), verification
