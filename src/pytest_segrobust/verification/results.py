@@ -72,7 +72,6 @@ def result(findings: Findings) -> RequirementResult:
         gross_failures=failures,
         worst={**_named(findings.points[decisive.point]), "structure": decisive.structure},
         breaking_point=findings.breaking_point,
-        breaking_by_patient=findings.breaking_by_patient,
         curve=[_curve_point(findings, severity, cell) for severity, cell in findings.curve],
         structures=_structures(findings, lacking, downgraded=verdict != decisive.verdict),
         strata=list(findings.strata),
