@@ -106,6 +106,7 @@ class RequirementResult:
     gross_failures: GrossFailures | None = None
     worst: dict[str, Any] | None = None  # "parameters" (Point.to_json()), "text", "structure"
     breaking_point: BreakingPoint | None = None
+    breaking_by_patient: dict[str, Any] | None = None  # steps, patients, words, margin; see `verification`
     curve: list[CurvePoint] = field(default_factory=list)
     structures: list[dict[str, Any]] = field(default_factory=list)  # per structure: estimate, interval, worst, verdict
     strata: list[dict[str, Any]] = field(default_factory=list)

@@ -41,6 +41,7 @@ class Findings:
     unsaid: Sequence[Unsaid] = ()  # points at which nothing can be said of uncertainty
     decided: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of a cell along a line: all its points
     uncertainty: dict[str, Any] | None = None  # what the report draws of it
+    breaking_by_patient: dict[str, Any] | None = None
     strata: Sequence[dict[str, Any]] = ()  # reported beside the decision
     unexhausted: str = ""  # why nothing may pass
     unperturbed: str = ""  # why nothing was shown

@@ -72,13 +72,14 @@ def result(findings: Findings) -> RequirementResult:
         gross_failures=failures,
         worst={**_named(findings.points[decisive.point]), "structure": decisive.structure},
         breaking_point=findings.breaking_point,
+        breaking_by_patient=findings.breaking_by_patient,
         curve=[_curve_point(findings, severity, cell) for severity, cell in findings.curve],
         structures=_structures(findings, lacking, downgraded=verdict != decisive.verdict),
         strata=list(findings.strata),
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},
-        warnings=[*known, *blindness(decisive, failures)],
+        warnings=[*known, *blindness(findings, decisive, failures)],
         reason=reason,
     )
 
@@ -191,7 +192,6 @@ def _gross_failures(findings: Findings) -> GrossFailures:
         findings.cohort.at_risk,
         dsc_below=findings.cohort.dsc_below,
         confidence=findings.requirement.confidence,
-        at_any_time=bool(findings.cohort.left_out),
     )
 
 

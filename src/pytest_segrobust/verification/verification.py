@@ -10,7 +10,8 @@ from pytest_segrobust.perturbations.catalogue import catalogue
 from pytest_segrobust.perturbations.point import CLEAN, Point
 
 from .betting_criterion import BettingCriterion
-from .decision import Cell, Criterion, Unsaid, judged, unsaid, worst
+from .breaking_by_patient import breaking_by_patient, margin
+from .decision import SHARES, Cell, Criterion, Unsaid, judged, unsaid, worst
 from .findings import Findings
 from .masking import attacks, masking_checks, with_checks
 from .metric import is_uncertainty, level_of
@@ -24,7 +25,7 @@ from .statistic_criterion import criterion_of
 from .uncertainty_evidence import uncertainty_evidence
 
 if TYPE_CHECKING:
-    from pytest_segrobust.evidence.records import Measurement, RequirementResult
+    from pytest_segrobust.evidence.records import BreakingPoint, Measurement, RequirementResult
     from pytest_segrobust.requirements.requirement import Requirement
     from pytest_segrobust.requirements.settings import DecisionSettings
 
@@ -111,6 +112,7 @@ class Verification(ABC):
                 unexhausted=self._unexhausted(),
                 uncertainty=self._uncertainty(),
                 strata=self._strata(),
+                breaking_by_patient=self._breaking_by_patient(found.get("breaking_point")),
                 **found,
             )
         )
@@ -199,6 +201,17 @@ class Verification(ABC):
             dsc_below=self.requirement.measure.dsc_below or (gross.dsc_below if gross else None),
             confidence=self.requirement.confidence,
         )
+
+    def _breaking_by_patient(self, of_all: BreakingPoint | None) -> dict[str, Any] | None:
+        """Where single patients break on the line that is drawn, of the structure that decides."""
+        metric = self.requirement.measure.metric
+        if not self.cells or metric in SHARES or level_of(metric) not in ("cases", "voxels"):
+            return None
+        structure = self.worst.structure
+        course = [(s, point, self.cohort.at(self.measured[str(point)], structure)) for s, point in self.severities()]
+        found = breaking_by_patient(self.requirement, structure, course)
+        moving = [axis for axis in (self.space.axes[i] for i in self.space.continuous) if isinstance(axis, Continuous)]
+        return None if found is None else {**found, "margin": margin(of_all, moving)}
 
     def _strata(self) -> list[dict[str, Any]]:
         """The strata that are reported beside the decision, at the point and of the structure that decide."""

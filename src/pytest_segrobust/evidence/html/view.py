@@ -16,6 +16,7 @@ from pytest_segrobust.evidence.worst_cases import worst_structure
 from . import account
 from .curve import degradation_curve
 from .forest import forest_row
+from .not_yet_broken import not_yet_broken
 from .overlay import panels, uncertainty_scale
 from .paired import paired_plot
 from .release import holds, release_part
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
 _PICTURE_BYTES = 2_400_000  # of all pictures together: the page stays small enough to be sent by mail
 _MOST_PIXELS = 1 << 17
-_NAMED_FAILURES = 10
-_MOST_FINDINGS = 3
+_NAMED_FAILURES, _MOST_FINDINGS = 10, 3
 _UNIT = re.compile(r"(?<=\d) (?=%|mm|dB|deg|HU)")  # a number and its unit stay on one line
 
 _OVERALL = {
@@ -170,10 +170,10 @@ def _requirement(position: int, result: RequirementResult, pictures: Sequence[Pi
         "limit": words.limit(result),
         "facts": [(name, _UNIT.sub("\u00a0", text)) for name, text in _facts(result)],
         "structures": _structures(result),
-        "named_alone": any("holm" in entry for entry in result.structures),
         "strata": strata_tables(result),
         "curve": degradation_curve(result, prefix=f"{prefix}-curve"),
         "curve_rows": _curve_rows(result),
+        "not_yet_broken": not_yet_broken(result, prefix=f"{prefix}-broken"),
         "paired": paired_plot(result, prefix=f"{prefix}-paired"),
         "paired_structure": worst_structure(result),
         "uncertainty": uncertainty_part(result, prefix=f"{prefix}-uncertainty"),
