@@ -19,7 +19,7 @@ from pytest_segrobust.perturbations.point import CLEAN
 from pytest_segrobust.qualification import battery, coverage, metric_checks, perturbation_checks
 from pytest_segrobust.qualification.bench import Bench
 from pytest_segrobust.qualification.check import made
-from pytest_segrobust.verification import decision, failures, patients, results, statistics
+from pytest_segrobust.verification import decision, failures, patients, results, statistics, verification
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +84,9 @@ def clean_for_perturbed(patch) -> None:
 
 
 def measured(patch, change) -> None:
-    measure = loop.Evaluation.measure
-    patch.setattr(loop.Evaluation, "measure", lambda self, *a, **k: change(measure(self, *a, **k)))
+    """Change what each measurement of a point returns, by whichever way it is asked for."""
+    rows_of = loop.Evaluation._rows
+    patch.setattr(loop.Evaluation, "_rows", lambda self, *a, **k: change(rows_of(self, *a, **k)))
 
 
 def failures_dropped(patch) -> None:
@@ -164,7 +165,8 @@ def strict_becomes_loose(patch) -> None:
 
 
 def best_point_decides(patch) -> None:
-    patch.setattr(results, "worst", lambda cells: min(cells, key=lambda cell: cell.excess))
+    for module in (results, verification):
+        patch.setattr(module, "worst", lambda cells: min(cells, key=lambda cell: cell.excess))
 
 
 def label_stays(patch) -> None:
