@@ -164,3 +164,39 @@ def test_memory_does_not_grow_with_passes():
 def test_keys_and_images_go_together(segmenter, steps):
     with pytest.raises(ModelError, match="2 images were given with 2 spacings and 1 keys"):
         segmenter(steps).predict([image(8, 8)] * 2, [FLAT] * 2, keys=["a"])
+
+
+class Blur(nn.Module):
+    """Deterministic, and of a mirrored image the mirror image, but for the order of its sums."""
+
+    def forward(self, x):
+        x = nn.functional.avg_pool2d(x, 5, 1, 2)
+        return 20 * torch.cat([0.5 - x, x - 0.5, -x], 1)
+
+
+TTA = {"uncertainty": {"method": "tta", "flips": [0, 1]}, "normalise": "zscore"}
+
+
+@pytest.mark.parametrize("shown", ["variance", "summed_variance", "mutual_information"])
+def test_rounding_of_mirrored_passes_is_no_uncertainty_and_is_warned_of(segmenter, shown):
+    ready = segmenter(Blur(), uncertainty={**TTA["uncertainty"], "map": shown}, normalise="zscore")
+    (prediction,) = ready.predict([0.5 + image(40, 40) / 20], [FLAT], **KEEP)
+    assert (prediction.uncertainty == 0).all()
+    warned = [words for words in ready.warnings if "do not differ beyond rounding" in words]
+    assert len(warned) == 1
+    assert '"tta"' in warned[0]
+
+
+def test_an_ensemble_of_one_network_twice_is_warned_of_and_two_networks_are_not(segmenter, small):
+    picture = image(12, 12)
+    for networks, said in (((small(), small()), 1), ((small(seed=1), small(seed=2)), 0)):
+        ready = segmenter(*networks, uncertainty="ensemble")
+        ready.predict([picture], [FLAT])
+        ready.predict([picture], [FLAT])
+        assert len([words for words in ready.warnings if "do not differ beyond rounding" in words]) == said
+
+
+def test_mirrored_passes_that_differ_are_not_warned_of(segmenter, small):
+    ready = segmenter(small(), **TTA)
+    ready.predict([image(12, 12)], [FLAT])
+    assert not any("do not differ" in words for words in ready.warnings)

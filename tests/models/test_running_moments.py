@@ -163,3 +163,23 @@ def test_a_mixture_of_evidence_has_the_entropies_of_draws_from_it():
         for alpha in alphas:
             closed.add(*of_evidence(alpha, entropies=True))
         torch.testing.assert_close(closed.map().double(), mapped(shown, drawn), rtol=0, atol=6 / draws**0.5 * 0.5)
+
+
+@pytest.mark.parametrize("structures", [None, [(1,), (0, 2)]])
+@pytest.mark.parametrize("shown", ["variance", "summed_variance", "mutual_information"])
+def test_what_rounding_alone_makes_of_equal_passes_is_exactly_nothing(shown, structures):
+    one = passes()[0]
+    generator = torch.Generator().manual_seed(1)
+    stack = [one * (1 + 2e-6 * (torch.rand(one.shape, generator=generator) - 0.5)) for _ in range(5)]
+    assert (mapped(shown, stack, structures) == 0).all()
+
+
+@pytest.mark.parametrize("shown", ["variance", "summed_variance"])
+def test_small_variances_that_networks_have_are_no_rounding(shown):
+    """Standard deviations of 5e-4 between passes, and variances of 1e-13 that a network returns by itself."""
+    one = torch.tensor([0.7, 0.3]).reshape(1, 2, 1, 1)
+    found = mapped(shown, [one, one + torch.tensor([1e-3, -1e-3]).reshape(1, 2, 1, 1)])
+    assert found.item() == pytest.approx(2.5e-7 if shown == "variance" else 5e-7, rel=1e-2)
+    moments = RunningMoments(shown)
+    moments.add(one, torch.full_like(one, 1e-13))
+    assert moments.map().item() == pytest.approx(1e-13 if shown == "variance" else 2e-13)

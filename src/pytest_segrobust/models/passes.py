@@ -11,7 +11,7 @@ from pytest_segrobust.errors import ModelError
 from pytest_segrobust.models.augmentation import NO_AUGMENTATION, Augmentation, augmentations
 from pytest_segrobust.models.draws import Draw
 from pytest_segrobust.models.outputs import channels_of
-from pytest_segrobust.models.running_moments import SPLITS, RunningMoments
+from pytest_segrobust.models.running_moments import ROUNDING, SPLITS, RunningMoments
 from pytest_segrobust.models.uncertainty_source import DRAWING
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Passes:
         self._used = used
         self._window = window
         self._seed = seed
-        self._unproven = used.method in DRAWING  # until two passes have differed
+        self._unproven = used.method in (*DRAWING, "tta", "ensemble")  # until passes were compared
         sigmoid = settings.activation == "sigmoid" and settings.outputs != "labels"
         self._structures = channels_of(settings) if sigmoid else None
 
@@ -103,13 +103,13 @@ class Passes:
         moments, splits = RunningMoments(shown, self._structures), shown in SPLITS
         finite = []
         impossible: torch.Tensor | None = None
-        proof = _Proof() if self._unproven else None
+        proof, drawing = _Proof() if self._unproven else None, self._used.method in DRAWING
         scores = batches[0]
         for number, one in enumerate(plan):
             batch = one.augmentation.forward(batches[one.augmentation.intensity])
             draws = self._draws(identities, number)
             scores = self.networks.member_scores(one.member, batch, self._window, windows_at_once, draws)
-            if proof is not None and one.member == 0:
+            if drawing and proof is not None and one.member == 0:
                 proof.see(scores)
                 if number == 0 and self._used.method == "sampling":
                     again = self.networks.member_scores(0, batch[:1], self._window, windows_at_once, draws[:1])
@@ -122,6 +122,8 @@ class Passes:
                 impossible = wrong if impossible is None else impossible | wrong
             back = one.augmentation.back  # of nothing but probabilities: who returns variances too is not augmented
             probabilities = back(component.probabilities)
+            if proof is not None and not drawing:
+                proof.see(probabilities)
             moments.add(probabilities, component.variances, component.expected_entropy)
             if len(plan) > 1:
                 finite.append(_finite(probabilities, boxes))
@@ -147,6 +149,13 @@ class Passes:
         if not proof.is_telling:
             return  # nothing but NaN so far
         self._unproven = False
+        if self._used.method not in DRAWING:
+            if not proof.differs:
+                self.networks.warnings.append(
+                    f'the passes of uncertainty = "{self._used.method}" do not differ beyond rounding in the first images: '
+                    "they say nothing of uncertainty"
+                )
+            return
         if self._used.method == "mc_dropout" and not drawn:
             raise ModelError(
                 f'uncertainty = "mc_dropout", but no dropout of {path} is reached when it predicts (a traced program has '
@@ -173,7 +182,7 @@ class Passes:
 
 
 class _Proof:
-    """Whether passes of the same images differ; images whose scores are not finite tell nothing."""
+    """Whether passes of the same images differ beyond rounding; images whose scores are not finite tell nothing."""
 
     def __init__(self) -> None:
         self.differs = False
@@ -181,13 +190,16 @@ class _Proof:
         self._first: torch.Tensor | None = None
 
     def see(self, scores: torch.Tensor) -> None:
-        """One more pass, (N, channels, *spatial)."""
+        """One more pass, (N, channels, *spatial): the networks' own scores, or probabilities."""
         if self._first is None:
             self._first = scores
             self.is_telling = bool(scores.flatten(1).isfinite().all(1).any())
         elif not self.differs:
             kept = self._first.flatten(1).isfinite().all(1)
-            self.differs = not torch.equal(self._first[kept], scores[kept])
+            first, other = self._first[kept], scores[kept]
+            if len(first):
+                apart = (first - other).abs().amax()
+                self.differs = not bool(apart <= ROUNDING * first.abs().amax())  # NaN differs, too
 
 
 def _finite(probabilities: torch.Tensor, boxes: Sequence[Box]) -> torch.Tensor:

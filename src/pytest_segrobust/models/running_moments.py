@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 SPREADS = ("variance", "summed_variance")
 SPLITS = ("expected_entropy", "mutual_information")
+ROUNDING = 32 * torch.finfo(torch.float32).eps
+"""Probabilities and entropies that differ by less, 4e-6, are equal: a network's own sums round as much when an image is mirrored.
+
+Variances between passes below its square, 1.5e-11, and mutual information below it (a difference of entropies) are 0.
+"""
 
 
 class RunningMoments:
@@ -78,7 +83,7 @@ class RunningMoments:
         sigmoid = self._structures is not None
         heads = (self._centre if sigmoid else self.mean).clamp(0, 1)
         if shown in SPREADS:
-            variances = self._squares / self.passes
+            variances = _beyond(self._squares / self.passes, ROUNDING**2)
             if len(self._within):
                 variances += self._within / self.passes
             if sigmoid:
@@ -90,7 +95,7 @@ class RunningMoments:
         if shown == "predictive_entropy":
             return entropy
         expected = torch.minimum(self._entropy / self.passes, entropy)  # Jensen's, which rounding may miss
-        return expected if shown == "expected_entropy" else entropy - expected
+        return expected if shown == "expected_entropy" else _beyond(entropy - expected, ROUNDING)
 
     def _heads(self, probabilities: torch.Tensor) -> torch.Tensor:
         """What entropies and variances are of: all channels, or a structure's most probable one."""
@@ -104,6 +109,11 @@ class RunningMoments:
             return entropy(heads)
         summed: torch.Tensor = torch.special.entr(heads) + torch.special.entr(1 - heads)
         return summed.clamp_min_(0)
+
+
+def _beyond(values: torch.Tensor, rounding: float) -> torch.Tensor:
+    """The values, exactly 0 where rounding alone can make them; NaN stays."""
+    return torch.where(values < rounding, 0.0, values)
 
 
 def entropy(probabilities: torch.Tensor) -> torch.Tensor:

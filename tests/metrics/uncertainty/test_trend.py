@@ -103,3 +103,9 @@ def test_mistakes_are_refused() -> None:
         severity_trend(np.ones((2, 1)), np.array([0.0]))
     with pytest.raises(ValueError, match="not finite"):
         severity_trend(np.array([[np.nan, 1]]), np.arange(2.0))
+
+
+def test_a_rise_of_float32_rounding_is_none() -> None:
+    level = 0.05 + 1e-7 * np.tile(np.arange(4.0), (6, 1))
+    assert severity_trend(level, np.arange(4.0)).mean_tau.value is None
+    assert severity_trend(1e-6 * (1 + np.tile(np.arange(4.0), (6, 1))), np.arange(4.0)).mean_tau.value == 1

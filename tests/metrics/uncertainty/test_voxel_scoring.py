@@ -210,3 +210,12 @@ def test_a_large_band_is_thinned_alike_every_time(monkeypatch: pytest.MonkeyPatc
     assert thin.values["error_auroc"] == pytest.approx(whole.values["error_auroc"], abs=0.05)
     same = set(whole.values) - {"error_auroc", "error_aupr", "ause"}
     assert {key: thin.values[key] for key in same} == {key: whole.values[key] for key in same}
+
+
+def test_a_map_that_float32_rounds_apart_is_constant_and_a_small_one_that_spreads_is_not() -> None:
+    _, p, prediction, reference = scene()
+    wrong = prediction ^ reference
+    rounded = np.where(wrong, np.float32(0.05) + np.float32(1e-7), np.float32(0.05)).astype(float)
+    assert "constant" in scored(rounded, p, prediction, reference).undefined["error_auroc"]
+    small = scored(1e-6 + 1e-8 * wrong, p, prediction, reference, threshold=1.005e-6)
+    assert small.values["error_auroc"] == small.values["ue_dice"] == 1

@@ -69,6 +69,16 @@ def is_constant(values: Values) -> bool:
     return high - low <= 1e-12 * max(abs(low), abs(high))
 
 
+FLOAT32 = 1e-5
+"""How far apart numbers of equal worth are that come from a network's float32: sums of many terms lose some 100 roundings."""
+
+
+def is_level(uncertainty: Values) -> bool:
+    """Whether uncertainties, of voxels or of cases, are equal up to what float32 rounds: such a map tells nothing apart."""
+    low, high = float(uncertainty.min()), float(uncertainty.max())
+    return high - low <= FLOAT32 * max(abs(low), abs(high))
+
+
 def within(region: Mask | None, *maps: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
     """The voxels of each map that lie in the region (all where it is None), as flat arrays.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..overlap import check_mask
-from .measured import Mask, Measured, Values, finite, is_constant, undefined
+from .measured import Mask, Measured, Values, finite, is_level, undefined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def pavpu(
     n = ac + au + ic + iu
     if not n:
         reason = "the region holds no voxels"
-    elif is_constant(u[counted]):
+    elif is_level(u[counted]):
         reason = f"uncertainty is the same in all {n} patches: it tells none from another"
     else:
         return PatchAgreement(

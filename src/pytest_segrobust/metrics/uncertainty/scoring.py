@@ -19,7 +19,7 @@ import numpy as np
 
 from . import calibration, patches, region, removal, separation
 from .catalogue import MEASURES
-from .measured import is_constant, undefined
+from .measured import is_level, undefined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def score_voxels(
         return no_voxels("prediction and reference are empty")
     wrong = prediction ^ reference
     u, errors = uncertainty[band], wrong[band]
-    if u.size and is_constant(u):
+    if u.size and is_level(u):
         found = dict.fromkeys(
             (k for k in VOXEL_KEYS if k not in CALIBRATION),
             undefined(f"constant uncertainty: {u[0]:.4g} in all {u.size} voxels of the band, which tells none apart"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import ranking
-from .measured import Mask, Measured, Values, is_constant, paired, undefined
+from .measured import Mask, Measured, Values, is_constant, is_level, paired, undefined
 
 CONSTANT = "uncertainty is the same for all {} cases: it ranks nothing"
 FEWEST = 2
@@ -52,7 +52,7 @@ def risk_coverage(uncertainty: Values, risks: Values) -> RiskCoverage:
     reason = ""
     if n < FEWEST:
         reason = "one case has no order"
-    elif is_constant(u):
+    elif is_level(u):
         reason = CONSTANT.format(n)
     if reason:
         nothing = undefined(reason)
@@ -108,7 +108,7 @@ def failure_detection(
     if not failures:
         nothing = undefined(f"none of {n} cases has a DSC below {failed_below:g}: there is no failure to find")
         return FailureDetection(nothing, nothing, nothing, 0, int(flagged.sum()), n)
-    if is_constant(u):
+    if is_level(u):
         nothing = undefined(CONSTANT.format(n))
         return FailureDetection(nothing, nothing, nothing, failures, int(flagged.sum()), n)
     found = Measured(float(np.count_nonzero(flagged & failed) / failures))

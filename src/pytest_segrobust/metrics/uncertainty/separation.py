@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 
 from . import ranking
-from .measured import Mask, Measured, Values, finite, is_constant, undefined, within
+from .measured import Mask, Measured, Values, finite, is_constant, is_level, undefined, within
 
 CURVE_POINTS = 101
 
@@ -49,7 +49,7 @@ def error_detection(uncertainty: Values, wrong: Mask, region: Mask | None = None
     u, errors = _voxels(uncertainty, wrong, region)
     count = int(np.count_nonzero(errors))
     reason = _one_kind(count, u.size)
-    if not reason and is_constant(u):
+    if not reason and is_level(u):
         reason = f"uncertainty is the same for all {u.size} voxels: it ranks nothing"
     if reason:
         nothing = undefined(reason)
@@ -169,7 +169,7 @@ def sparsification(uncertainty: Values, error: Values | Mask, region: Mask | Non
         nothing = undefined(f"all {e.size} voxels have the same error: no order is better")
         return Sparsification(nothing, nothing, *curves, e.size)
     random = Measured(max(float(e.mean() - best.mean()), 0.0))
-    if is_constant(u):
+    if is_level(u):
         constant = undefined(f"uncertainty is the same for all {u.size} voxels: it ranks nothing")
         return Sparsification(constant, random, *curves, e.size)
     return Sparsification(Measured(max(float((curve - best).mean()), 0.0)), random, *curves, e.size)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .measured import Measured, Values, finite, is_constant, undefined
+from .measured import Measured, Values, finite, is_level, undefined
 
 PERMUTATIONS = 2000
 _BLOCK = 4_000_000
@@ -61,7 +61,7 @@ def severity_trend(
     levels = finite(severities, "severities", u.shape[1:])
     if (np.diff(levels) <= 0).any():
         raise ValueError(f"severities must rise strictly: {levels.tolist()}")
-    flat_rows = np.array([is_constant(row) for row in u])
+    flat_rows = np.array([is_level(row) for row in u])
     u = np.where(flat_rows[:, None], u[:, :1], u)  # what rounding leaves is no rise
     taus = _taus(u)
     curve = u.mean(axis=0)
