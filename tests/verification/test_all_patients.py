@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.perturbations.point import CLEAN, Point
 from pytest_segrobust.requirements.requirement import Measure
-from pytest_segrobust.verification.all_patients import alarm_of, pairs_at, statistic, values_at
+from pytest_segrobust.verification.all_patients import alarm_of, alarm_of_means, pairs_at, statistic, values_at
 from pytest_segrobust.verification.patients import MEAN, Cohort
 
 NOISE = Point.of("gaussian noise", sigma=0.1)
@@ -177,7 +177,10 @@ def test_a_silent_failure_is_a_case_that_failed_below_the_alarm_in_any_draw(row,
     found = values_at(cohort, rows, "organ")
     decided = statistic(SILENT, found.values)
 
-    assert (alarm, rule) == (pytest.approx(0.109), "0.95 quantile of uncertainty over 10 clean validation cases")
+    assert (alarm, rule) == (
+        pytest.approx(0.109),
+        "0.95 quantile over patients of each one's largest uncertainty among its clean cases (10 patients, 10 cases)",
+    )
     assert [case.case for case in found.cases if case.value] == ["p7-0", "p9-0"]
     assert decided.estimate == 0.2
     assert "Clopper-Pearson" in decided.interval.method
@@ -187,3 +190,21 @@ def test_a_patient_counts_once_whatever_its_cases(row):
     clean = [row(i, 0.9, 0.1, point=CLEAN, case=c) for i in range(5) for c in (0, 1)]
     rows = [row(i, 0.5 if i == 0 else 0.9, 0.1, case=c) for i in range(5) for c in (0, 1)]
     assert values_at(cohort_of(clean, SILENT, "below"), rows, "organ").values.tolist() == [1, 0, 0, 0, 0]
+
+
+def test_the_alarm_spares_all_clean_cases_of_a_patient_as_any_of_its_cases_fails_it(row):
+    """The quantile of means would lie below most patients' largest clean case, and warn of their failures by chance."""
+    means = [0.1 + 0.001 * i for i in range(20)]
+    clean = [
+        row(i, 0.9, means[i] + spread, point=CLEAN, case=c)
+        for i in range(20)
+        for c, spread in enumerate((-0.05, 0, 0.05))
+    ]
+    rows = [row(i, 0.9 if c else 0.2, means[i] + 0.05, case=c) for i in range(20) for c in range(3)]
+    cohort = cohort_of(clean, SILENT, "below")
+    alarm, rule = alarm_of(cohort, "organ")
+
+    assert alarm == pytest.approx(np.quantile(np.array(means) + 0.05, 0.95, method="higher"))
+    assert "(20 patients, 60 cases)" in rule
+    assert values_at(cohort, rows, "organ").values.mean() >= 0.95
+    assert alarm_of_means(cohort, "organ")[0] == pytest.approx(np.quantile(means, 0.95, method="higher"))

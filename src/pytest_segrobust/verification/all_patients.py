@@ -15,8 +15,8 @@ import numpy as np
 
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.records import CaseResult, Measurement
-from pytest_segrobust.metrics.uncertainty.correlation import KINDS
-from pytest_segrobust.metrics.uncertainty.measured import is_constant
+from pytest_segrobust.metrics.uncertainty.correlation import KINDS, PERFECT
+from pytest_segrobust.metrics.uncertainty.measured import is_level
 
 from .moved import refuse_out_of_view
 from .patients import PatientValues
@@ -37,7 +37,6 @@ PEARSON = (
     "the bounds of a Pearson correlation hold for normal values; where uncertainty is skewed, false passes of 16 to 66 % were "
     "simulated, whatever the method: a requirement should name Spearman or Kendall"
 )
-PERFECT = 1e-12  # an error up to this is none
 
 
 @dataclass(frozen=True)
@@ -103,14 +102,35 @@ def by_patient(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def alarm_of(cohort: Cohort, structure: str) -> tuple[float | None, str]:
-    """The alarm threshold, frozen on the patients' clean uncertainties, and its rule; None where nobody counts."""
-    from pytest_segrobust.metrics.uncertainty.warning import alarm_threshold
+    """The alarm of single cases, frozen on the clean images, and its rule; None where nobody counts.
 
-    _, values = by_patient(pairs_at(cohort, list(cohort.clean.values()), structure))
-    if not len(values):
+    A patient fails where any of its cases does, so that its alarm must spare all of its clean cases: the quantile is over
+    patients of each one's largest uncertainty. That of their means would be too low for single cases, and call many failures
+    warned of by chance.
+    """
+    found = pairs_at(cohort, list(cohort.clean.values()), structure)
+    largest: dict[str, float] = {}
+    for pair in found:
+        largest[pair.patient] = max(pair.uncertainty, largest.get(pair.patient, -math.inf))
+    return _frozen(list(largest.values()), "largest uncertainty among its clean cases", len(found))
+
+
+def alarm_of_means(cohort: Cohort, structure: str) -> tuple[float | None, str]:
+    """The alarm of patients' means over cases, likewise: what such means are compared with."""
+    found = pairs_at(cohort, list(cohort.clean.values()), structure)
+    _, values = by_patient(found)
+    return _frozen(values[:, 0].tolist(), "mean uncertainty over its clean cases", len(found))
+
+
+def _frozen(numbers: Sequence[float], what: str, cases: int) -> tuple[float | None, str]:
+    from pytest_segrobust.metrics.uncertainty.warning import ALARM_QUANTILE, alarm_threshold
+
+    if not numbers:
         return None, "no patient has a label"
-    frozen = alarm_threshold(values[:, 0])
-    return frozen.value, frozen.rule
+    counted = f"{len(numbers)} patients, {cases} cases"
+    return alarm_threshold(
+        np.array(numbers)
+    ).value, f"{ALARM_QUANTILE:g} quantile over patients of each one's {what} ({counted})"
 
 
 def values_at(cohort: Cohort, measurements: Sequence[Measurement], structure: str) -> PatientValues:
@@ -159,7 +179,7 @@ def statistic(
         return Statistic(
             None, None, f"nothing is wrong in any of {n} patients: there is no error to follow", says_nothing=True
         )
-    if n > 1 and is_constant(u):
+    if n > 1 and is_level(u):
         return _none(f"uncertainty is the same for all {n} patients: a constant says nothing of their errors")
     if measure.metric in KINDS:
         found = correlation_interval(u, error, measure.metric, confidence=confidence, seed=seed, resamples=resamples)

@@ -9,9 +9,9 @@ import numpy as np
 
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.records import CaseResult, Measurement
-from pytest_segrobust.metrics.uncertainty.measured import is_constant
+from pytest_segrobust.metrics.uncertainty.measured import is_constant, is_level
 
-from .all_patients import PERFECT, Statistic, alarm_of, by_patient, pairs_at, stated
+from .all_patients import PERFECT, Statistic, alarm_of_means, by_patient, pairs_at, stated
 from .patients import PatientValues
 from .statistics import RESAMPLES
 
@@ -30,8 +30,9 @@ TREND, WARNING = "severity_tau", "early_warning"
 def values_along(cohort: Cohort, line: Sequence[Sequence[Measurement]], structure: str) -> PatientValues:
     """What the cohort's measure is a statistic of: (patients, severities, 2) of uncertainty and error, mildest first.
 
-    `line` holds the measurements of each severity, the clean ones first. For early warning it is 1 or 0 for each patient
-    whose DSC fell, as the alarm came at a milder severity or not: the others have no value, as there was nothing to warn of.
+    `line` holds the measurements of each severity, the clean ones first. Within patients, one without any error has no value.
+    For early warning it is 1 or 0 for each patient whose DSC fell, as the alarm came at a milder severity or not, and 0 for
+    one that had failed on the clean image: the others have no value, as there was nothing to warn of.
     The value of a case is its own coefficient over severities.
     """
     found = [pairs_at(cohort, measurements, structure) for measurements in line]
@@ -39,7 +40,9 @@ def values_along(cohort: Cohort, line: Sequence[Sequence[Measurement]], structur
     values = np.stack([by_patient(pairs)[1] for pairs in found], axis=1)
     courses = [_course(pairs, cohort.measure, structure) for pairs in zip(*found, strict=True)]
     everything = PatientValues(patients, values, tuple(courses), of=len(patients))
-    return _warned(cohort, everything, structure) if cohort.measure.metric == WARNING else everything
+    if cohort.measure.metric == WARNING:
+        return _warned(cohort, everything, found[0], structure)
+    return _wrong_somewhere(everything) if cohort.measure.metric.endswith("_within") else everything
 
 
 def statistic_along(
@@ -59,7 +62,7 @@ def statistic_along(
     if measure.metric != TREND and (error <= PERFECT).all():
         return Statistic(None, reason=f"nothing is wrong in any of {n} patients at any severity", says_nothing=True)
     kind, _, which = measure.metric.rpartition("_")
-    if is_constant(u) or (which != "across" and all(map(is_constant, u))):
+    if is_level(u) or (which != "across" and all(map(is_level, u))):
         return Statistic(
             None, reason=f"uncertainty is the same at all severities in all {n} patients: a constant says nothing"
         )
@@ -70,13 +73,19 @@ def statistic_along(
     else:
         which, other = "pooled" if which == "across" else "within", error.ravel()
     if which == "within" and measure.metric != TREND and all(map(is_constant, error)):
-        return Statistic(None, reason=f"the error of none of {n} patients changes with severity", says_nothing=True)
+        lost = bool((error.min(axis=1) > PERFECT).any())
+        return Statistic(None, reason=f"the error of none of {n} patients changes with severity", says_nothing=not lost)
     interval = clustered_interval(
         u.ravel(), other, owners.tolist(), cast("Kind", kind),
         which="pooled" if which == "pooled" else "within", confidence=confidence, seed=seed, resamples=resamples,
     )  # fmt: skip
     found = stated(interval, cast("Kind", kind))
-    if measure.metric != TREND or found.interval is None:
+    if found.interval is None:
+        return found
+    words = [found.interval.warning, *_cautions(measure, u, error, cast("Kind", kind))]
+    found = replace(found, interval=replace(found.interval, warning="; ".join(filter(None, words))))
+    assert found.interval is not None
+    if measure.metric != TREND:
         return found
     trend = severity_trend(u, np.arange(severities, dtype=float), seed=seed)
     method = (
@@ -84,6 +93,28 @@ def statistic_along(
         f"which never falls p = {trend.isotonic_p.value:.3g}"
     )
     return replace(found, interval=replace(found.interval, method=method))
+
+
+def _cautions(measure: Measure, u: np.ndarray, error: np.ndarray, kind: Kind) -> list[str]:
+    """What one coefficient hides: patients who never follow behind a good mean, and patients who differ from one another."""
+    from pytest_segrobust.metrics.uncertainty.correlation import clustered
+
+    words = []
+    n, severities = u.shape
+    flat = 0 if measure.metric.endswith("_across") else sum(map(is_constant, u))
+    if flat:
+        words.append(f"uncertainty is the same at all severities in {flat} of {n} patients, who count as 0")
+    if measure.metric == TREND:
+        return words
+    if still := sum(map(is_constant, error)):
+        words.append(f"the error of {still} of {n} patients is the same at all severities")
+    over = clustered(u.ravel(), error.ravel(), np.repeat(np.arange(n), severities).tolist(), kind)
+    if over.pooled.value is not None and over.within.value is not None and over.pooled.value * over.within.value < 0:
+        words.append(
+            f"across severities the correlation is {over.pooled.value:.3g}, within patients {over.within.value:.3g}: what "
+            "differs between patients hides how each one's uncertainty follows its own error"
+        )
+    return words
 
 
 def _course(pairs: Sequence[Pair], measure: Measure, structure: str) -> CaseResult:
@@ -100,10 +131,24 @@ def _course(pairs: Sequence[Pair], measure: Measure, structure: str) -> CaseResu
     )
 
 
-def _warned(cohort: Cohort, along: PatientValues, structure: str) -> PatientValues:
+def _wrong_somewhere(along: PatientValues) -> PatientValues:
+    """Without the patients in whom nothing is wrong at any severity: uncertainty has nothing to follow in them."""
+    wrong = (along.values[..., 1] > PERFECT).any(axis=1)
+    kept = {patient for patient, keep in zip(along.patients, wrong, strict=True) if keep}
+    return replace(
+        along,
+        patients=tuple(patient for patient in along.patients if patient in kept),
+        values=along.values[wrong],
+        cases=tuple(case for case in along.cases if case.patient in kept),
+        without={c.case: "nothing is wrong in it at any severity" for c in along.cases if c.patient not in kept},
+    )
+
+
+def _warned(cohort: Cohort, along: PatientValues, clean: Sequence[Pair], structure: str) -> PatientValues:
+    """Of the patients whose DSC fell, or had fallen before: who had failed on the clean image was not warned of."""
     from pytest_segrobust.metrics.uncertainty.warning import early_warning
 
-    fall, (alarm, _) = cohort.measure.fall, alarm_of(cohort, structure)
+    fall, (alarm, _) = cohort.measure.fall, alarm_of_means(cohort, structure)
     if fall is None:
         raise EvidenceError("early warning needs the fall of the DSC that is to be warned of")
     if alarm is None:
@@ -111,13 +156,20 @@ def _warned(cohort: Cohort, along: PatientValues, structure: str) -> PatientValu
     u, dsc = along.values[..., 0], 1 - along.values[..., 1]
     outcomes = early_warning(u, dsc, alarm=alarm, drop=fall).outcomes
     fell = (dsc[:, :1] - dsc > fall * (1 + 1e-12)).any(axis=1)
-    by_patient = dict(zip(along.patients, zip(outcomes, fell, strict=True), strict=True))
+    failed = {pair.patient for pair in clean if pair.failure}
+    failed |= {patient for patient, first in zip(along.patients, dsc[:, 0], strict=True) if first <= fall * (1 + 1e-12)}
+    warned = {
+        patient: float(outcome == "early" and patient not in failed)
+        for patient, outcome, fallen in zip(along.patients, outcomes, fell, strict=True)
+        if fallen or patient in failed
+    }
     constant = f"uncertainty is the same at all severities in all {len(u)} patients" if all(map(is_constant, u)) else ""
     return PatientValues(
-        tuple(patient for patient in along.patients if by_patient[patient][1]),
-        np.array([float(outcome == "early") for outcome, fallen in by_patient.values() if fallen]),
-        tuple(replace(case, value=float(by_patient[case.patient][0] == "early")) for case in along.cases if by_patient[case.patient][1]),
+        tuple(warned),
+        np.array(list(warned.values())),
+        tuple(replace(case, value=warned[case.patient]) for case in along.cases if case.patient in warned),
         of=along.of,
-        without={c.case: f"its DSC never fell by more than {fall:g}" for c in along.cases if not by_patient[c.patient][1]},
+        without={c.case: f"its DSC never fell by more than {fall:g}" for c in along.cases if c.patient not in warned},
+        assumed={c.case: "failed on the clean image, before any alarm" for c in along.cases if c.patient in failed},
         constant=constant,
-    )  # fmt: skip
+    )

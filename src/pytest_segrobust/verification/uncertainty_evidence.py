@@ -9,7 +9,8 @@ import numpy as np
 
 from pytest_segrobust.perturbations.point import CLEAN
 
-from .all_patients import UNCERTAINTY, alarm_of, by_patient, dsc_of, pairs_at
+from .all_patients import UNCERTAINTY, alarm_of, alarm_of_means, by_patient, dsc_of, pairs_at
+from .along_severities import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,8 @@ def uncertainty_evidence(
     `measured` are the measurements of all patients by point, `line` the severities that are drawn, `dsc_below` the DSC
     below which a case failed, where somebody stated one.
     """
-    alarm, rule = alarm_of(cohort, structure)
+    frozen = alarm_of_means if cohort.measure.metric == WARNING else alarm_of
+    alarm, rule = frozen(cohort, structure)
     evidence = {
         "source": dict(source),
         "structure": structure,

@@ -82,12 +82,16 @@ def test_pooled_and_within_part_where_patients_differ() -> None:
     assert (found.patients, found.cells, found.flat, found.left_out) == (4, 12, 0, 0)
 
 
-def test_constant_uncertainty_of_a_patient_counts_as_zero_and_constant_error_is_left_out() -> None:
-    error = cells([[0, 1, 2], [0, 1, 2], [5, 5, 5], [0, 1, 2]])
+def test_constant_uncertainty_and_constant_error_count_as_zero_and_no_error_is_left_out() -> None:
+    error = cells([[0, 1, 2], [0, 1, 2], [0, 0, 0], [0, 1, 2]])
     uncertainty = cells([[0, 1, 2], [7, 7, 7], [0, 1, 2], [0, 1, 2]])
     found = clustered(uncertainty, error, [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3, "kendall")
     assert found.within.value == pytest.approx(2 / 3)
     assert (found.flat, found.left_out) == (1, 1)
+    error[6:9] = 1.0  # lost at all severities
+    lost = clustered(uncertainty, error, [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3, "kendall")
+    assert lost.within.value == pytest.approx(2 / 4)
+    assert (lost.flat, lost.left_out) == (1, 0)
 
 
 def test_the_order_of_cells_does_not_matter() -> None:
@@ -99,9 +103,9 @@ def test_the_order_of_cells_does_not_matter() -> None:
         assert getattr(once, part).value == pytest.approx(getattr(again, part).value)
 
 
-def test_cells_without_any_change_have_no_within() -> None:
-    found = clustered(np.arange(9.0), np.repeat([1.0, 2, 3], 3), np.repeat([1, 2, 3], 3).tolist())
-    assert "none of 3 patients" in found.within.reason
+def test_cells_without_any_error_have_no_within() -> None:
+    found = clustered(np.arange(9.0), np.zeros(9), np.repeat([1, 2, 3], 3).tolist())
+    assert "nothing is wrong in any of 3 patients" in found.within.reason
     assert found.left_out == 3
     assert "3 are the least" in clustered(np.arange(4.0), np.arange(4.0), [1, 1, 2, 2]).pooled.reason
     with pytest.raises(ValueError, match="named"):

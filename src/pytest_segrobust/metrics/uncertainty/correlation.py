@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .measured import Measured, Values, is_constant, paired, undefined
+from .measured import Measured, Values, is_constant, is_level, paired, undefined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Kind = Literal["spearman", "pearson", "kendall"]
 KINDS: tuple[Kind, ...] = ("spearman", "pearson", "kendall")
 FEWEST_PATIENTS = 3
+PERFECT = 1e-12  # an error up to this is none
 
 
 def correlation(uncertainty: Values, error: Values, kind: Kind = "spearman") -> Measured:
@@ -38,8 +39,8 @@ def correlation(uncertainty: Values, error: Values, kind: Kind = "spearman") -> 
 
 
 def _coefficient(u: Values, e: Values, kind: Kind, who: str) -> Measured:
-    for values, name in ((u, "uncertainty"), (e, "error")):
-        if is_constant(values):
+    for flat, name in ((is_level(u), "uncertainty"), (is_constant(e), "error")):
+        if flat:
             return undefined(f"{name} is the same for all {who}: there is nothing to correlate")
     if kind == "kendall":
         from scipy.stats import kendalltau
@@ -75,8 +76,9 @@ class Clustered:
              patient's segmentation gets worse
     between  over the patients' means: are worse patients the more uncertain ones
 
-    `left_out` patients have the same error at all severities, so that there is nothing to follow; `flat` ones have
-    constant uncertainty while their error changes, and count as 0 in `within`: not following is no missing value.
+    `left_out` patients have no error at any severity, so that there is nothing to follow. Those whose error is the same at
+    all (lost throughout), and the `flat` ones, whose uncertainty is constant, count as 0 in `within`: not following is no
+    missing value.
     """
 
     pooled: Measured
@@ -108,9 +110,9 @@ def clustered(uncertainty: Values, error: Values, patients: Sequence[object], ki
     within = (
         Measured(float(followed.mean()))
         if followed.size
-        else undefined(f"the error of none of {count} patients changes with severity")
+        else undefined(f"nothing is wrong in any of {count} patients at any severity")
     )
-    flat = sum(is_constant(u[owner == patient]) for patient in range(count) if not np.isnan(own[patient]))
+    flat = sum(is_level(u[owner == patient]) for patient in range(count) if not np.isnan(own[patient]))
     return Clustered(
         _coefficient(u, e, kind, f"{u.size} cells"),
         within,
@@ -123,11 +125,11 @@ def clustered(uncertainty: Values, error: Values, patients: Sequence[object], ki
 
 
 def within_patients(u: Values, e: Values, owner: npt.NDArray[np.intp], kind: Kind) -> Values:
-    """Each patient's own coefficient (patients,): NaN where its error is constant, 0 where its uncertainty alone is."""
+    """Each patient's own coefficient (patients,): NaN where it has no error, 0 where error or uncertainty is constant."""
     found = np.full(int(owner.max()) + 1, np.nan)
     for patient in range(found.size):
         mine = owner == patient
-        if not is_constant(e[mine]):
+        if (e[mine] > PERFECT).any():
             found[patient] = _coefficient(u[mine], e[mine], kind, "severities").value or 0.0
     return found
 
