@@ -79,7 +79,7 @@ def result(findings: Findings) -> RequirementResult:
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},
-        warnings=[*known, *blindness(findings, decisive, failures)],
+        warnings=[*known, *blindness(decisive, failures)],
         reason=reason,
     )
 
@@ -192,6 +192,7 @@ def _gross_failures(findings: Findings) -> GrossFailures:
         findings.cohort.at_risk,
         dsc_below=findings.cohort.dsc_below,
         confidence=findings.requirement.confidence,
+        at_any_time=bool(findings.cohort.left_out),
     )
 
 
