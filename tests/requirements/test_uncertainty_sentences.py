@@ -176,7 +176,7 @@ def test_a_sentence_is_the_measure_and_the_limit_that_it_says(perturbations, sen
 def test_every_measure_can_be_said_by_its_name_and_by_each_synonym(perturbations):
     needs = {"dsc_below": " for DSC below 0.7", "referral": " at 20 % referral", "fall": " for a DSC drop above 0.1"}
     for key, known in MEASURES.items():
-        limit = "above 0.6" if known.better == "higher" else "below 0.6"
+        limit = "above 0.6" if known.better == "higher" else "below 0.3"
         stated = "".join(needs[need] for need in known.needs)
         for word in uncertainty_words.spellings(key):
             assert parse(f"{word}{stated} {NOISE} is {limit}", perturbations).measure.metric == key, word
@@ -259,6 +259,12 @@ BAD = [
     ("silent failure rate for DSC below 0.7 is at most 0 %", "no number of patients can show a silent failure rate for DSC below 0.7 of 0 %"),
     (f"early warning rate for a DSC drop above 0.1 {NOISE} is at least 100 %", "no number of patients can show"),
     ("nAURC is above -1", "claims nothing; write 'above 0'"),
+    ("recall of failures for DSC below 0.7 at 20 % referral is above 0.1", "0.2, so 'above 0.1' claims nothing; write a limit above 0.2"),
+    ("recall of failures for DSC below 0.7 at 99 % referral is at least 0.99", "claims nothing; write a limit above 0.99"),
+    (f"error detection AUROC drop {NOISE} is below 0.5", "a perfect error detection AUROC has lost 0.5", "write a limit below 0.5"),
+    (f"error detection AUROC drop {NOISE} is below 0.99", "claims nothing"),
+    ("E-AURC is below 0.4", "an uncertainty that knows nothing has a E-AURC of at most 0.368", "write a smaller limit"),
+    ("AUSE is at most 0.5", "an uncertainty that knows nothing has a AUSE of at most 0.368"),
 ]  # fmt: skip
 
 
@@ -296,3 +302,16 @@ def test_changes_are_of_what_each_case_has():
     for key, known in MEASURES.items():
         change = "drop" if known.better == "higher" else "increase"
         assert measure.forms(key) == (("value", change) if known.level == "voxels" else ("value",))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "recall of failures for DSC below 0.7 at 20 % referral is above 0.21",
+        f"error detection AUROC drop {NOISE} is below 0.4",
+        "AUSE is below 0.3",
+        "E-AURC is below 0.3",
+    ],
+)
+def test_a_limit_beyond_what_knowing_nothing_gives_is_a_claim(perturbations, sentence):
+    parse(sentence, perturbations)

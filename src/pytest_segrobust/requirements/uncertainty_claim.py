@@ -22,6 +22,9 @@ _NEEDS = {
     "fall": ("the drop of the DSC that is to be warned of", "for a DSC drop above 0.1", "0.1"),
     "referral": ("the share of cases that may be referred", "at 20 % referral", "0.2"),
 }
+_EXCESSES = ("e_aurc", "ause")
+AT_RANDOM = math.exp(-1)
+"""The largest area between no order and the best: -(1 - f) ln(1 - f) of a share f of errors, at f = 1 - 1/e."""
 # Counted per patient with exact bounds, which never reach 0 or 1.
 _RATES = ("silent_failure_rate", "failure_recall", "early_warning")
 
@@ -96,6 +99,7 @@ def check_limit(measure: Measure, comparison: Comparison, limit: float) -> None:
             raise SpecError(f"a limit of {plain(limit)} is below the range of {words}, which starts at 0")
         if limit >= max(abs(worst), 1.0):
             raise SpecError(f"a failed case's {words} could meet a limit of {plain(limit)}; write a smaller one")
+        _check_lost(measure, limit)
     elif known.better == "higher":
         _check_floor(measure, comparison, limit)
     else:
@@ -104,9 +108,23 @@ def check_limit(measure: Measure, comparison: Comparison, limit: float) -> None:
         raise SpecError(f"no number of patients can show a {words} of {percent(limit)}; write a limit that leaves room")
 
 
+def _check_lost(measure: Measure, limit: float) -> None:
+    """A map that loses all that it knew must exceed the limit of a drop."""
+    known = MEASURES[measure.metric]
+    if known.better != "higher" or known.highest is None or known.no_information is None:
+        return
+    most = known.highest - known.no_information
+    if limit >= most:
+        raise SpecError(
+            f"a perfect {known.name} has lost {plain(most)} once its uncertainty knows nothing, so a drop below {plain(limit)} "
+            f"claims nothing; write a limit below {plain(most)}"
+        )
+
+
 def _check_floor(measure: Measure, comparison: Comparison, limit: float) -> None:
     known, words = MEASURES[measure.metric], measures.words(measure)
-    chance = known.no_information
+    # of the cases drawn for referral at random, so large a share of the failures is among them
+    chance = measure.referral if measure.metric == "failure_recall" else known.no_information
     beyond = known.highest is not None and (limit > known.highest or (limit == known.highest and comparison == "above"))
     if beyond:
         raise SpecError(f"no {words} is {comparison} {plain(limit)}; it ends at {plain(known.highest or 0)}")
@@ -130,3 +148,8 @@ def _check_ceiling(measure: Measure, comparison: Comparison, limit: float) -> No
     ends = [end for end in (known.highest, known.worst) if end is not None]
     if ends and limit >= min(ends):
         raise SpecError(f"a failed case's {words} could meet a limit of {plain(limit)}; write a smaller one")
+    if measure.metric in _EXCESSES and limit >= AT_RANDOM:
+        raise SpecError(
+            f"an uncertainty that knows nothing has a {words} of at most {AT_RANDOM:.3g}, so '{comparison} {plain(limit)}' "
+            "claims nothing; write a smaller limit"
+        )
