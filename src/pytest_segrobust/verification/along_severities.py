@@ -9,9 +9,10 @@ import numpy as np
 
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.records import CaseResult, Measurement
+from pytest_segrobust.metrics.uncertainty.correlation import PERFECT
 from pytest_segrobust.metrics.uncertainty.measured import is_constant, is_level
 
-from .all_patients import PERFECT, Statistic, alarm_of_means, by_patient, pairs_at, stated
+from .all_patients import Statistic, alarm_of_means, by_patient, pairs_at, stated
 from .patients import PatientValues
 from .statistics import RESAMPLES
 
@@ -101,7 +102,7 @@ def _cautions(measure: Measure, u: np.ndarray, error: np.ndarray, kind: Kind) ->
 
     words = []
     n, severities = u.shape
-    flat = 0 if measure.metric.endswith("_across") else sum(map(is_constant, u))
+    flat = 0 if measure.metric.endswith("_across") else sum(map(is_level, u))
     if flat:
         words.append(f"uncertainty is the same at all severities in {flat} of {n} patients, who count as 0")
     if measure.metric == TREND:
@@ -133,7 +134,7 @@ def _course(pairs: Sequence[Pair], measure: Measure, structure: str) -> CaseResu
 
 def _wrong_somewhere(along: PatientValues) -> PatientValues:
     """Without the patients in whom nothing is wrong at any severity: uncertainty has nothing to follow in them."""
-    wrong = (along.values[..., 1] > PERFECT).any(axis=1)
+    wrong = along.values[..., 1].max(axis=1, initial=0) > PERFECT
     kept = {patient for patient, keep in zip(along.patients, wrong, strict=True) if keep}
     return replace(
         along,
@@ -163,7 +164,7 @@ def _warned(cohort: Cohort, along: PatientValues, clean: Sequence[Pair], structu
         for patient, outcome, fallen in zip(along.patients, outcomes, fell, strict=True)
         if fallen or patient in failed
     }
-    constant = f"uncertainty is the same at all severities in all {len(u)} patients" if all(map(is_constant, u)) else ""
+    constant = f"uncertainty is the same at all severities in all {len(u)} patients" if all(map(is_level, u)) else ""
     return PatientValues(
         tuple(warned),
         np.array(list(warned.values())),
