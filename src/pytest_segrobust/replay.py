@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .errors import EvidenceError
 from .evidence.worst_cases import worst_first
+from .metrics.uncertainty.catalogue import MEASURES
 from .perturbations.point import CLEAN, Point
 from .run import Run, RunSettings
 
@@ -62,7 +63,7 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
                 before = stored.get((row.case, row.structure))
                 equal = before is not None and _equal(before, row)
                 same = same and equal
-                lines.append(_line(row, before, equal=equal))
+                lines.append(_line(row, before, result.measure, equal=equal))
             if save is not None:
                 lines += [f"  wrote {path}" for path in _save(evaluation, case, point, save)]
     lines.append("the same numbers as stored" if same else "NOT the same numbers as stored")
@@ -101,22 +102,49 @@ def _chosen(result: RequirementResult, evaluation: Evaluation, names: Sequence[s
 
 
 def _equal(before: Measurement, now: Measurement) -> bool:
-    return before.failure == now.failure and all(
-        math.isclose(value, now.scores[key], rel_tol=0, abs_tol=0)
-        for key, value in before.scores.items()
-        if key in now.scores
+    """Whether failure, every score and every reason why there is none are the same, none missing and none new."""
+    return (
+        before.failure == now.failure
+        and before.undefined == now.undefined
+        and before.scores.keys() == now.scores.keys()
+        and not any(_differs(value, now.scores[key]) for key, value in before.scores.items())
     )
 
 
-def _line(row: Measurement, before: Measurement | None, *, equal: bool) -> str:
-    scores = ", ".join(f"{key} {value:.4f}" for key, value in row.scores.items() if key in ("dsc", "hd95", "agreement"))
-    was = "not stored" if before is None else "as stored" if equal else f"stored: {_short(before)}"
-    failure = f" [{row.failure}]" if row.failure else ""
-    return f"  {row.case}, {row.structure}: {scores}{failure} ({was})"
+def _differs(before: float, now: float) -> bool:
+    return before != now and not (math.isnan(before) and math.isnan(now))
 
 
-def _short(row: Measurement) -> str:
-    return ", ".join(f"{key} {value:.4f}" for key, value in row.scores.items() if key in ("dsc", "hd95", "agreement"))
+def _line(row: Measurement, before: Measurement | None, measure: str, *, equal: bool) -> str:
+    was = "not stored" if before is None else "as stored" if equal else f"differs, {_stored(before, row, measure)}"
+    return f"  {row.case}, {row.structure}: {_short(row, measure)} ({was})"
+
+
+def _stored(before: Measurement, now: Measurement, measure: str) -> str:
+    """What was stored, and the keys of which there is a score, or a reason for none, on one side alone or another one."""
+    words = [f"stored: {_short(before, measure)}"]
+    for said, one, other in (("missing now", before, now), ("not stored", now, before)):
+        if keys := sorted(one.scores.keys() - other.scores.keys()):
+            words.append(f"{said}: {', '.join(keys)}")
+    changed = [key for key, value in before.scores.items() if key in now.scores and _differs(value, now.scores[key])]
+    unlike = sorted(
+        k for k in before.undefined.keys() | now.undefined.keys() if before.undefined.get(k) != now.undefined.get(k)
+    )
+    if other_keys := [key for key in (*changed, *unlike) if key not in _shown(before, measure)]:
+        words.append(f"not the same: {', '.join(other_keys)}")
+    return "; ".join(words)
+
+
+def _shown(row: Measurement, measure: str) -> list[str]:
+    """The scores that are printed: those of masks, and of uncertainty where it was scored the measure's own, too."""
+    own = {key for key, known in MEASURES.items() if known.name in measure}
+    return [key for key in row.scores if key in ("dsc", "hd95", "agreement", "uncertainty") or key in own]
+
+
+def _short(row: Measurement, measure: str) -> str:
+    scores = ", ".join(f"{key} {row.scores[key]:.4f}" for key in _shown(row, measure))
+    why = "".join(f", no {key}: {reason}" for key, reason in row.undefined.items() if MEASURES[key].name in measure)
+    return f"{scores}{why}{f' [{row.failure}]' if row.failure else ''}"
 
 
 def _save(evaluation: Evaluation, case: Case, point: Point, folder: Path) -> Iterator[Path]:
