@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_segrobust.evidence.records import RequirementResult
+from pytest_segrobust.evidence.store import Store
+
 SLOW = """
 import time
 
@@ -161,6 +164,22 @@ def test_older_run_is_set_aside_not_overwritten(project) -> None:
 
     stores = {path.name for path in (project.path / "segrobust-report").glob("run*.sqlite")}
     assert stores == {"run.sqlite", "run-1.sqlite"}
+
+
+def test_report_folder_of_another_version_of_the_tool_is_a_usage_error_and_stays_as_it_was(project) -> None:
+    folder = project.path / "segrobust-report"
+    with Store.create(folder / "run.sqlite", {}) as store:
+        store.put_result(RequirementResult("CLEAN-1", "s", "failed"))
+    connection = sqlite3.connect(folder / "run.sqlite")
+    with connection:
+        connection.execute("UPDATE result SET plain = json_insert(plain, '$.novelty', 1)")
+    connection.close()
+
+    result = project.run("-k", "CLEAN-1")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*written by another version of this tool*choose another report folder*"])
+    assert [path.name for path in folder.glob("run*.sqlite")] == ["run.sqlite"]
 
 
 def test_report_folder_that_cannot_be_written_is_a_usage_error(project) -> None:

@@ -47,7 +47,8 @@ def open_store(config: pytest.Config) -> Store:
         store.forget_results()  # they may be of another model, spec or data; deciding again costs no forward pass
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
     else:
-        failing = _failing_points(make_way(path))
+        failing = _failing_points(path if path.exists() else None)  # what cannot be read is not moved either
+        make_way(path)
         store = Store.create(path, {"first_points": failing})
     store.set_run(
         started=now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 import subprocess
@@ -261,3 +262,20 @@ def test_the_store_imports_no_numpy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "change", [{"novelty": 1}, {"curve": [{"novelty": 1, "interval": [0, 1]}]}, {"gross_failures": {"novelty": 1}}, {"breaking_point": {"severity": 1}}]
+)  # fmt: skip
+def test_results_of_another_version_of_the_tool_are_refused_with_a_word(store: Store, change: dict):
+    plain = RequirementResult("R", "s", "failed").to_json() | change
+    store.put_result(RequirementResult("R", "s", "failed"))
+    connection = sqlite3.connect(store.path)
+    with connection:
+        connection.execute("UPDATE result SET plain = ?", [json.dumps(plain)])
+    connection.close()
+
+    with pytest.raises(
+        EvidenceError, match=r"run.sqlite: result R was written by another version of this tool .*; choose another"
+    ):
+        store.results()

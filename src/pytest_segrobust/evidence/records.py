@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from pytest_segrobust.errors import EvidenceError
+
 Verdict = Literal["passed", "failed", "inconclusive", "not_evaluable", "invalid", "not_run"]
 Tier = Literal["plausible", "stress"]
 
@@ -140,7 +142,20 @@ class RequirementResult:
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> RequirementResult:
-        """The inverse of `to_json`, through JSON's lists."""
+        """The inverse of `to_json`, through JSON's lists.
+
+        Raises EvidenceError for a result that another version of this tool wrote, with other keys.
+        """
+        try:
+            return cls._restored(plain)
+        except (TypeError, KeyError) as error:
+            raise EvidenceError(
+                f"result {plain.get('id', '?')} was written by another version of this tool ({error}); "
+                "choose another report folder, or read it with the version that wrote it"
+            ) from None
+
+    @classmethod
+    def _restored(cls, plain: dict[str, Any]) -> RequirementResult:
         values = dict(plain)
         for key in ("interval", "two_sided"):
             if values.get(key) is not None:

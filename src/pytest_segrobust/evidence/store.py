@@ -188,11 +188,17 @@ class Store:
         )
 
     def results(self) -> dict[str, RequirementResult]:
-        """Every declared requirement by id, in order of declaration, "not_run" where no result was put."""
+        """Every declared requirement by id, in order of declaration, "not_run" where no result was put.
+
+        Raises EvidenceError where another version of this tool wrote them.
+        """
         rows = self._read(
             "SELECT id, declared.plain, result.plain FROM declared LEFT JOIN result USING (id) ORDER BY position, id"
         ) + self._read("SELECT id, NULL, plain FROM result WHERE id NOT IN (SELECT id FROM declared) ORDER BY rowid")
-        return {key: _result(declared, result) for key, declared, result in rows}
+        try:
+            return {key: _result(declared, result) for key, declared, result in rows}
+        except EvidenceError as error:
+            raise EvidenceError(f"{self.path}: {error}") from None
 
     def forget_results(self) -> None:
         """Forget what was declared, decided and drawn, and keep what was measured: a resumed run decides anew."""
