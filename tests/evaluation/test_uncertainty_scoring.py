@@ -64,9 +64,9 @@ def test_each_structure_has_all_of_the_contract(shape, sigmoid):
     assert len(found) == 2
     for index, one in enumerate(found):
         assert not one.undefined
-        assert {KEY, *VOXEL_KEYS, "uncertainty_wrong", "uncertainty_right", "removed_right", "removed_wrong"} == set(
-            one.values
-        )
+        by_chance = {f"chance:{key}" for key in ("error_aupr", "ause", "ue_dice", "pavpu", "qu_brats")}
+        beside = {"uncertainty_wrong", "uncertainty_right", "removed_right", "removed_wrong"}
+        assert {KEY, *VOXEL_KEYS, *beside, *by_chance} == set(one.values)
         u = prediction.uncertainty[index if sigmoid else 0].double().numpy()
         mean = aggregation.boundary_mean(u, shown.masks[index], shown.spacing).value
         assert one.values[KEY] == pytest.approx(mean)

@@ -11,6 +11,7 @@ import numpy as np
 from pytest_segrobust.evidence.records import CurvePoint, GrossFailures, RequirementResult, Verdict
 
 from .caveats import blindness, caveats, exclusions, moved_too_much
+from .chance import level_by_chance, met_by_chance
 from .decision import SEVERITY, Cell, Criterion, worst
 from .failures import count_gross_failures
 from .named_alone import named_alone
@@ -50,6 +51,9 @@ def result(findings: Findings) -> RequirementResult:
     unresolved = moved_too_much(findings) if verdict == "passed" else ""
     if unresolved:
         verdict, reason = "not_evaluable", f"{unresolved}; of what was measured: {reason}"
+    by_chance = met_by_chance(findings) if verdict == "passed" else ""
+    if by_chance:
+        verdict, reason = "not_evaluable", f"{by_chance}; of what was measured: {reason}"
     part = findings.plausible
     hidden = not requirement.gates and bool(findings.hidden())
     if hidden:
@@ -58,6 +62,7 @@ def result(findings: Findings) -> RequirementResult:
         ) + findings.hidden()
     failures = _gross_failures(findings)
     known = [*findings.warnings, *caveats(findings, decisive, failures), *strata_that_fail(findings.strata)]
+    known += level_by_chance(findings, decisive)
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(
         **{**_claim(requirement, criterion), "gates": requirement.gates or hidden},

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from pytest_segrobust.metrics.uncertainty import scoring
 from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
+from pytest_segrobust.metrics.uncertainty.chance import CHANCE
 from pytest_segrobust.metrics.uncertainty.region import dilated, error_band
 from pytest_segrobust.metrics.uncertainty.scoring import (
     CALIBRATION,
@@ -21,6 +22,7 @@ from pytest_segrobust.metrics.uncertainty.scoring import (
     score_voxels,
 )
 
+BY_DATA = ("error_aupr", "ause", "ue_dice", "pavpu", "qu_brats")
 Scene = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -94,7 +96,9 @@ def test_each_measure_is_its_plain_formula(seed: int, shape: tuple[int, ...]) ->
     parts = scene(seed, shape)
     found, expected = scored(*parts), brute(*parts)
     assert not found.undefined
-    assert set(found.values) - set(expected) == {"pavpu", "qu_brats"}
+    measured = {key for key in found.values if not key.startswith(CHANCE)}
+    assert measured - set(expected) == {"pavpu", "qu_brats"}
+    assert set(found.values) - measured == {f"{CHANCE}{key}" for key in BY_DATA}
     assert {key: found.values[key] for key in expected} == pytest.approx(expected, abs=1e-9)
 
 
@@ -208,7 +212,8 @@ def test_a_large_band_is_thinned_alike_every_time(monkeypatch: pytest.MonkeyPatc
     assert thin == again
     assert thin.values["error_auroc"] != whole.values["error_auroc"]
     assert thin.values["error_auroc"] == pytest.approx(whole.values["error_auroc"], abs=0.05)
-    same = set(whole.values) - {"error_auroc", "error_aupr", "ause"}
+    ranked = {"error_auroc", "error_aupr", "ause", f"{CHANCE}error_aupr", f"{CHANCE}ause"}
+    same = set(whole.values) - ranked
     assert {key: thin.values[key] for key in same} == {key: whole.values[key] for key in same}
 
 
@@ -219,3 +224,32 @@ def test_a_map_that_float32_rounds_apart_is_constant_and_a_small_one_that_spread
     assert "constant" in scored(rounded, p, prediction, reference).undefined["error_auroc"]
     small = scored(1e-6 + 1e-8 * wrong, p, prediction, reference, threshold=1.005e-6)
     assert small.values["error_auroc"] == small.values["ue_dice"] == 1
+
+
+@pytest.mark.parametrize("shape", [(80, 72), (24, 26, 22)])
+def test_chance_is_what_random_maps_of_the_same_values_score(shape: tuple[int, ...]) -> None:
+    """Written as the brute force that it stands for: 60 maps with the voxels of the band, or near the masks, exchanged."""
+    u, p, prediction, reference = scene(4, shape)
+    rng = np.random.default_rng(0)
+    spacing = (1.0,) * u.ndim
+    own = scored(u, p, prediction, reference).values
+    regions = {
+        "qu_brats": dilated(prediction | reference, spacing),
+        **dict.fromkeys(BY_DATA[:4], error_band(prediction, reference, spacing)),
+    }
+    for key, region in regions.items():
+        drawn = []
+        for _ in range(60):
+            mixed = u.copy()
+            mixed[region] = rng.permutation(u[region])
+            drawn.append(scored(mixed, p, prediction, reference).values[key])
+        assert own[f"{CHANCE}{key}"] == pytest.approx(np.mean(drawn), abs=0.03), key
+        assert scored(u, p, prediction, reference).values[f"{CHANCE}{key}"] == own[f"{CHANCE}{key}"]
+
+
+def test_a_map_that_says_nothing_or_a_failure_has_no_chance_to_be_set_against() -> None:
+    u, p, prediction, reference = scene()
+    for found in (scored(0 * u + 0.1, p, prediction, reference), failed_voxels(), scored(u, p, reference, reference)):
+        assert not {key for key in found.values if key.startswith(CHANCE)} - {f"{CHANCE}{k}" for k in BY_DATA[2:]}
+        assert not any(key.startswith(CHANCE) for key in found.undefined)
+    assert not any(key.startswith(CHANCE) for key in failed_voxels().values)

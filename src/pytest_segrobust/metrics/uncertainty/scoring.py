@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import calibration, patches, region, removal, separation
+from . import calibration, chance, patches, region, removal, separation
 from .catalogue import MEASURES
-from .measured import is_level, undefined
+from .chance import CHANCE
+from .measured import Measured, is_level, undefined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .calibration import ReliabilityTable
-    from .measured import Mask, Measured, Values
+    from .measured import Mask, Values
 
 VOXEL_KEYS: tuple[str, ...] = tuple(key for key, measure in MEASURES.items() if measure.level == "voxels")
 CALIBRATION = ("ece", "ace", "brier", "nll")
@@ -52,7 +53,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class VoxelScores:
-    """Values by key, why the others have none, and the reliability table: per bin [voxels, sum of confidence, right]."""
+    """Values by key, why the others have none, and the reliability table: per bin [voxels, sum of confidence, right].
+
+    "chance:<key>" is what a map that knows nothing scores in this case, of measures for which that depends on the case.
+    """
 
     values: dict[str, float] = field(default_factory=dict)
     undefined: dict[str, str] = field(default_factory=dict)
@@ -89,14 +93,18 @@ def score_voxels(
         found |= {WRONG: gap.wrong, RIGHT: gap.right}
     else:
         found = _separation(u, errors, key)
-        found |= _removal(uncertainty, prediction, reference, near, limits)
-        found |= _at_threshold(uncertainty, wrong, band, limits)
+        found |= _removal(uncertainty, prediction, reference, near, limits=limits, key=key)
+        found |= _at_threshold(uncertainty, wrong, band, limits, key)
     table, calibrated = _calibration(probability, prediction, reference, near)
     found |= calibrated
     beside = (WRONG, RIGHT, REMOVED_RIGHT, REMOVED_WRONG)
     return VoxelScores(
         {name: measured.value for name, measured in found.items() if measured.value is not None},
-        {name: measured.reason for name, measured in found.items() if measured.value is None and name not in beside},
+        {
+            name: measured.reason
+            for name, measured in found.items()
+            if measured.value is None and name not in beside and not name.startswith(CHANCE)
+        },
         [
             list(row)
             for row in zip(table.count.tolist(), table.confidence_sum.tolist(), table.right.tolist(), strict=True)
@@ -126,33 +134,53 @@ def _separation(u: Values, errors: Mask, key: Sequence[int]) -> dict[str, Measur
         kept = region.thinned(np.ones(u.shape, bool), MOST_RANKED, key)
         u, errors = u[kept], errors[kept]
     detection = separation.error_detection(u, errors)
+    sparse = separation.sparsification(u, errors)
     return {
+        **_by_chance(chance.of_ranking(detection, sparse)),
         "error_auroc": detection.auroc,
         "error_aupr": detection.aupr,
         "gap": gap.difference,
         WRONG: gap.wrong,
         RIGHT: gap.right,
-        "ause": separation.sparsification(u, errors).ause,
+        "ause": sparse.ause,
     }
 
 
-def _at_threshold(uncertainty: Values, wrong: Mask, band: Mask, limits: Limits) -> dict[str, Measured]:
+def _by_chance(values: Mapping[str, float | None]) -> dict[str, Measured]:
+    """What a map that knows nothing scores, beside the map's own scores."""
+    return {f"{CHANCE}{key}": Measured(value) for key, value in values.items() if value is not None}
+
+
+def _at_threshold(
+    uncertainty: Values, wrong: Mask, band: Mask, limits: Limits, key: Sequence[int]
+) -> dict[str, Measured]:
     threshold = limits.threshold
     if threshold is None:
         return dict.fromkeys(("ue_dice", "pavpu"), undefined(limits.no_threshold))
     size = (PATCH_EDGE,) * wrong.ndim
-    return {
-        "ue_dice": separation.error_overlap(uncertainty, wrong, threshold, band).ue_dice,
-        "pavpu": patches.pavpu(uncertainty, wrong, size, threshold=threshold, region=band).pavpu,
+    overlap = separation.error_overlap(uncertainty, wrong, threshold, band).ue_dice
+    agreement = patches.pavpu(uncertainty, wrong, size, threshold=threshold, region=band).pavpu
+    by_chance = {
+        "ue_dice": None if overlap.value is None else chance.of_overlap(uncertainty, wrong, threshold, band),
+        "pavpu": None
+        if agreement.value is None
+        else chance.of_patches(uncertainty, wrong, size, threshold=threshold, band=band, key=key),
     }
+    return {"ue_dice": overlap, "pavpu": agreement, **_by_chance(by_chance)}
 
 
-def _removal(uncertainty: Values, prediction: Mask, reference: Mask, near: Mask, limits: Limits) -> dict[str, Measured]:
+def _removal(
+    uncertainty: Values, prediction: Mask, reference: Mask, near: Mask, *, limits: Limits, key: Sequence[int]
+) -> dict[str, Measured]:
     score = removal.qu_brats(uncertainty, prediction, reference, highest=limits.highest, region=near).score
+    scores = {"qu_brats": score}
+    if score.value is not None:
+        by_chance = chance.of_removal(uncertainty, prediction, reference, highest=limits.highest, near=near, key=key)
+        scores |= _by_chance({"qu_brats": by_chance})
     if limits.threshold is None:
-        return {"qu_brats": score, "delta_dsc": undefined(limits.no_threshold)}
+        return {**scores, "delta_dsc": undefined(limits.no_threshold)}
     done = removal.removal(uncertainty, prediction, reference, limits.threshold)
-    return {"qu_brats": score, "delta_dsc": done.delta_dsc, REMOVED_RIGHT: done.price, REMOVED_WRONG: done.found}
+    return {**scores, "delta_dsc": done.delta_dsc, REMOVED_RIGHT: done.price, REMOVED_WRONG: done.found}
 
 
 def _calibration(

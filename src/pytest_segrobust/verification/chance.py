@@ -1,0 +1,86 @@
+"""What a map that knows nothing scores on the very same predictions: limits that it meets claim nothing of a model's map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_segrobust.metrics.uncertainty.chance import CHANCE
+from pytest_segrobust.perturbations.point import CLEAN
+
+from .all_patients import by_patient, pairs_at
+from .decision import meets, worst
+from .words import measured
+
+if TYPE_CHECKING:
+    from .decision import Cell
+    from .findings import Findings
+
+AREAS = ("aurc", "e_aurc")
+"""Low where errors are low, too: what a map that knows nothing has is said, and takes nothing from a verdict."""
+
+
+def met_by_chance(findings: Findings) -> str:
+    """Why a pass shows nothing: a map that knows nothing meets the limit, too, at a structure's worst point; "" if not."""
+    criterion, several = findings.criterion, len(findings.structures) > 1
+    for structure in findings.structures:
+        cells = [cell for cell in findings.cells if cell.structure == structure]
+        if not cells:
+            continue
+        cell = worst(cells)
+        values = _by_chance(findings, cell)
+        if values is None or not meets(criterion.comparison, criterion.limit, np.asarray(criterion.estimate(values))):
+            continue
+        return (
+            f"a map that knows nothing scores {values.mean():.3g}{_place(findings, cell, several=several)}, which meets the "
+            "limit: state a limit beyond it"
+        )
+    return ""
+
+
+def level_by_chance(findings: Findings, decisive: Cell) -> list[str]:
+    """What a map that knows nothing would have at the deciding point, where that depends on the data."""
+    metric = findings.requirement.measure.metric
+    if metric in AREAS:
+        return _area(findings, decisive)
+    values = _by_chance(findings, decisive)
+    if values is None:
+        return []
+    level = f"a map that knows nothing would score {values.mean():.3g}{_place(findings, decisive)}"
+    return [f"{level}: what {measured(findings.requirement)} has beyond that is what the map knows"]
+
+
+def _by_chance(findings: Findings, cell: Cell) -> np.ndarray | None:
+    """The patients' values if every case's map were shuffled; None where it is not known, or the level is fixed."""
+    measure, metric = findings.requirement.measure, findings.requirement.measure.metric
+    rows = findings.measurements[cell.point]
+    key = f"{CHANCE}{metric}"
+    if measure.form != "value" or not any(key in m.scores for m in rows):
+        return None
+    shuffled = [replace(m, scores={**m.scores, metric: m.scores[key]}) if key in m.scores else m for m in rows]
+    values = findings.cohort.at(shuffled, cell.structure).values
+    return values if len(values) else None
+
+
+def _area(findings: Findings, decisive: Cell) -> list[str]:
+    """AURC of no order is the mean error; E-AURC is that less the area of the best order."""
+    rows = findings.measurements[decisive.point]
+    _, values = by_patient(pairs_at(findings.cohort, rows, decisive.structure))
+    if not len(values) or not np.isfinite(values).all():
+        return []
+    errors = np.sort(values[:, 1])
+    level = float(errors.mean())
+    if findings.requirement.measure.metric == "e_aurc":
+        level -= float((np.cumsum(errors) / np.arange(1, len(errors) + 1)).mean())
+    criterion = findings.criterion
+    words = f"a map that knows nothing would have {level:.3g}{_place(findings, decisive)}"
+    if meets(criterion.comparison, criterion.limit, np.asarray(level)):
+        words += ", which meets the limit: small errors alone do; nAURC is of the order alone"
+    return [words]
+
+
+def _place(findings: Findings, cell: Cell, *, several: bool = False) -> str:
+    where = "on clean images" if cell.point == str(CLEAN) else findings.place(cell)
+    return f" {where} for {cell.structure}" if several else f" {where}"
