@@ -87,3 +87,28 @@ def test_intensities_change_as_the_scanner_delivers_them_before_preprocess(proje
 def test_augmentations_that_cannot_be_are_refused(segmenter, small, values, words):
     with pytest.raises(ModelError, match=words):
         segmenter(small(), **values).predict([image(8, 8)], [FLAT])
+
+
+class Pooled(torch.nn.Module):
+    """Sees three axes, which no convolution tells of."""
+
+    def forward(self, x):
+        x = torch.nn.functional.avg_pool3d(x, 3, 1, 1) * torch.linspace(0, 1, x.shape[-1])
+        return torch.cat([0.5 - x, x - 0.5, -x], 1)
+
+
+@pytest.mark.parametrize(("flips", "passes", "mirrored"), [(None, 4, "0, 1, 2"), ([2], 2, "2"), ([0], 2, "0")])
+def test_a_network_that_does_not_tell_its_axes_has_those_of_the_first_image(segmenter, flips, passes, mirrored):
+    ready = segmenter(Pooled(), uncertainty={"method": "tta", "flips": flips}, normalise="zscore")
+    assert not ready.uncertainty.reason
+    (prediction,) = ready.predict([image(8, 8, 8)], [(1.0,) * 3], keep_uncertainty=True)
+    assert prediction.failure is None
+    assert ready.uncertainty.passes == ready.forward_passes == passes
+    assert f"axis {mirrored}, one at a time" in ready.uncertainty.words
+
+
+def test_an_axis_that_the_first_image_lacks_is_refused_then(segmenter, small):
+    ready = segmenter(small(), uncertainty={"method": "tta", "flips": [2]})
+    assert not ready.uncertainty.reason
+    with pytest.raises(ModelError, match="the network sees 2 axes"):
+        ready.predict([image(8, 8)], [FLAT])

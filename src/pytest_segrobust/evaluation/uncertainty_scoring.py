@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..metrics.uncertainty.measured import Measured
     from ..models.prediction import Prediction
     from ..models.segmenter import Segmenter
+    from ..models.uncertainty_source import UncertaintySource
 
 KEY = "uncertainty"
 """The score key that asks for all of this, and the key of a case's own number."""
@@ -67,13 +68,18 @@ class UncertaintyScoring:
     def __init__(self, segmenter: Segmenter, clean: Callable[[], Iterable[tuple[Shown, Prediction]]]) -> None:
         self.structures = tuple(segmenter.structures)
         self.settings = segmenter.uncertainty_settings
-        self.source = segmenter.uncertainty
+        self._segmenter = segmenter
         self._channels = channels_of(segmenter.settings)
         model = segmenter.settings
         self._sigmoid = model.activation == "sigmoid" and model.outputs != "labels"
         self._clean = clean
         self._kept: OrderedDict[tuple[str, str], Surroundings] = OrderedDict()
         self._kept_bytes = 0
+
+    @property
+    def source(self) -> UncertaintySource:
+        """Where uncertainty comes from; the number of passes may be known after the first image only."""
+        return self._segmenter.uncertainty
 
     @property
     def available(self) -> bool:

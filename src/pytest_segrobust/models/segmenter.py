@@ -89,7 +89,8 @@ class Segmenter:
         self._networks = Networks(members, settings, device)
         self._passes = Passes(self._networks, settings, self.uncertainty_settings, self.window, seed)
         self._reader = Reader(self._passes, settings, self.window, self.dtype)
-        self._axes = _axes_of(members, settings, self.window)
+        self._seen_axes: int | None = None  # of the first image, as the network was given it
+        self._supposed_axes = _axes_of(members, settings, self.window, self.uncertainty_settings.flips)
         typical = self.window or TYPICAL_SHAPE[settings.dimensions or 3]
         self.batch_size = settings.batch_size or default_batch_size(device, typical, settings.channels)
 
@@ -105,10 +106,11 @@ class Segmenter:
 
     @property
     def uncertainty(self) -> UncertaintySource:
-        """Where uncertainty comes from, in words for reports."""
+        """Where uncertainty comes from, in words for reports; how many axes are mirrored may be known after an image only."""
         used, settings = self.uncertainty_settings, self.settings
-        passes = len(self._passes.plan(self._axes))
-        said = remark(settings, used, self._axes) if used.method == "tta" else ""
+        axes = self._seen_axes or self._supposed_axes
+        passes = len(self._passes.plan(axes))
+        said = remark(settings, used, axes) if used.method == "tta" else ""
         return source_of(settings, used, len(self._networks.members), passes, said)
 
     @property
@@ -249,6 +251,8 @@ class Segmenter:
             raise ModelError(f"window = {list(self.window)}, but the network is given {len(shape)}-D images: {shape}")
         if self._preprocess is None and image.shape[0] != settings.channels:
             raise ModelError(f"an image has {image.shape[0]} channels, but [model] channels = {settings.channels}")
+        if self._seen_axes is None:
+            self._seen_axes = len(shape)
         return shape
 
 
@@ -261,13 +265,18 @@ def _dtype_of(members: Sequence[Checkpoint]) -> torch.dtype:
     return torch.float32
 
 
-def _axes_of(members: Sequence[Checkpoint], settings: ModelSettings, window: tuple[int, ...] | None) -> int:
-    """How many spatial axes the networks see, as far as can be told before an image is there."""
+def _axes_of(
+    members: Sequence[Checkpoint], settings: ModelSettings, window: tuple[int, ...] | None, flips: Sequence[int] | None
+) -> int:
+    """How many spatial axes the networks see, as far as can be told before an image is there; the first image decides.
+
+    Axes that are to be mirrored are taken at their word so long: the first image tells whether the network sees them.
+    """
     if settings.dimensions is not None:
         return settings.dimensions
     if window is not None:
         return len(window)
-    return 3 if any(is_solid(member.network) for member in members) else 2
+    return 3 if any(is_solid(member.network) for member in members) or max(flips or (0,)) > 1 else 2
 
 
 def _window_of(members: Sequence[Checkpoint], settings: ModelSettings) -> tuple[int, ...] | None:
