@@ -82,7 +82,9 @@ def _cell(
     (clean, here), point, structure = rows, decisive.point, decisive.structure
     if not clean:
         return 0, too_few(0, minimum_patients)
-    if lacking := {m.patient for m in clean} - {m.patient for m in here}:  # where a run may stop before all are measured
+    if lacking := {m.patient for m in clean} - {
+        m.patient for m in here
+    }:  # where a run may stop before all are measured
         return 0, f"{len(lacking)} of its patients were not measured at this point"
     values = cohort_of(clean).at(here, structure)
     nothing = unsaid(criterion, values, point, structure, minimum_patients)
