@@ -1,7 +1,8 @@
 """How much of the true worst case a search finds, and how often a violation is missed, by number of evaluations.
 
-    OMP_NUM_THREADS=1 python benchmarks/search.py            # writes the tables of docs/search.md, 10 minutes
+    OMP_NUM_THREADS=1 python benchmarks/search.py            # writes the tables of docs/search.md, an hour
     OMP_NUM_THREADS=1 python benchmarks/search.py --quick    # prints them, few seeds
+    --seeds 100 --processes 2: as the tables were made last, 20 minutes on two loaded cores
 
 Searches run on surfaces whose maximum is known: the exhaustive grids of search_grids.csv (mean DSC drop of the hippocampus
 network on 20 volumes, linear between grid points, so that hundreds of seeds cost nothing), and formulas. A violation that
