@@ -121,7 +121,8 @@ def test_a_bad_pass_fails_its_case_and_no_other(segmenter, how, passes, failure)
     assert other.failure == failure
     assert other.masks is other.uncertainty is None
     (alone,) = ready.predict([good], [FLAT], **KEEP, keys=["a"])
-    assert torch.equal(one.uncertainty, alone.uncertainty)
+    # not bit for bit: float sums of a batch of two may end otherwise than those of one, with several threads
+    torch.testing.assert_close(one.uncertainty, alone.uncertainty, rtol=1e-5, atol=1e-6)
 
 
 def test_memory_that_runs_out_changes_nothing_but_the_batch(segmenter, small):
