@@ -15,6 +15,7 @@ from .clean_predictions import CleanPredictions
 from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
+from .steadiness import unsteady
 from .tiles import Tile, tiling
 from .uncertainty_scoring import KEY as UNCERTAINTY
 from .uncertainty_scoring import UncertaintyScoring
@@ -78,6 +79,7 @@ class Evaluation:
         self._scoring = Scoring(dataset, score_keys, self.structures, self._uncertainty_scoring)
         self._clean = CleanPredictions()
         self._wider: dict[str, Evaluation] = {}
+        self._unsteady: str | None = None
         self._kept: dict[tuple[str, int], dict[str, list[Measurement]]] = {}
 
     def including(self, score_key: str) -> Evaluation:
@@ -108,6 +110,13 @@ class Evaluation:
         Empty where "uncertainty" is not scored. `reason` says why there is none, "" where there is.
         """
         return {} if self._uncertainty_scoring is None else self._uncertainty_scoring.described()
+
+    @property
+    def unsteady(self) -> str:
+        """Why predictions depend on more than their images; "" where they do not. Tried once, see `steadiness`."""
+        if self._unsteady is None:
+            self._unsteady = unsteady(self)
+        return self._unsteady
 
     @property
     def has_surrogate(self) -> bool:
@@ -173,6 +182,15 @@ class Evaluation:
     def measure_case(self, case: Case, point: Point, *, realisation: int = 0) -> list[Measurement]:
         """One case measured anew, whatever the store holds: for replay."""
         return [row for row in self._compute(self._tile_of(case), point, realisation) if row.case == case.id]
+
+    @property
+    def first_tile(self) -> Tile:
+        """The cases of the first batch."""
+        return self._tiling.tiles[0]
+
+    def measure_tile(self, tile: Tile, point: Point) -> list[Measurement]:
+        """One batch measured anew, whatever the store holds."""
+        return self._compute(tile, point, 0)
 
     def measure_alone(self, case: Case, point: Point) -> list[Measurement]:
         """One case in a batch of its own, kept nowhere: for searches in which every case has its own point."""

@@ -1,0 +1,66 @@
+"""Whether a prediction is a function of its image alone: not of its neighbours in a batch, nor of what came before.
+
+A run shows each case in one fixed tile, so its numbers repeat even where a model depends on who else is in the tile. In a
+clinic images come one by one. The first tile is measured once more, and some of its cases alone, on clean images.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..perturbations.point import CLEAN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..evidence.records import Measurement
+    from .evaluation import Evaluation
+
+ALONE = 3
+"""Cases of the tile that are shown alone."""
+
+ROUNDING = 0.05
+"""Mean change of the DSC (of the volume, without labels) that other float sums may make of small structures."""
+
+
+def unsteady(evaluation: Evaluation) -> str:
+    """Why nothing that was measured can be passed on to single images; "" where predictions are of their images alone."""
+    tile = evaluation.first_tile
+    known = {case.id for case in tile}
+    first = [row for row in evaluation.measure([CLEAN]) if row.case in known]
+    again = evaluation.measure_tile(tile, CLEAN)
+    if _change(first, again) > ROUNDING / 10:  # the same batch: nothing but the device's own rounding may differ
+        return _words(first, again, "measured a second time")
+    alone = [row for case in tile[:ALONE] if len(tile) > 1 for row in evaluation.measure_alone(case, CLEAN)]
+    together = [row for row in first if row.case in {other.case for other in alone}]
+    return _words(together, alone, "alone in its batch") if _change(together, alone) > ROUNDING else ""
+
+
+def _change(rows: Sequence[Measurement], others: Sequence[Measurement]) -> float:
+    found = _differences(rows, others)
+    return sum(found) / len(found) if found else 0.0
+
+
+def _differences(rows: Sequence[Measurement], others: Sequence[Measurement]) -> list[float]:
+    by_key = {(row.case, row.structure): row for row in others}
+    return [_difference(row, by_key[row.case, row.structure]) for row in rows]
+
+
+def _difference(one: Measurement, other: Measurement) -> float:
+    """From 0 to 1."""
+    if one.failure != other.failure:
+        return 1.0
+    if "dsc" in one.scores and "dsc" in other.scores:
+        return abs(one.scores["dsc"] - other.scores["dsc"])
+    sizes = one.predicted_voxels or 0, other.predicted_voxels or 0
+    return abs(sizes[0] - sizes[1]) / max(*sizes, 1)
+
+
+def _words(rows: Sequence[Measurement], others: Sequence[Measurement], how: str) -> str:
+    found = _differences(rows, others)
+    worst = rows[max(range(len(found)), key=found.__getitem__)]
+    return (
+        f"what the model says of an image depends on more than the image: {how}, {worst.case} is predicted otherwise "
+        f"(mean change {sum(found) / len(found):.2g}), so that nothing can be said of single images; "
+        "look for normalisation over the batch, state that is kept between calls, and draws that torch does not seed"
+    )
