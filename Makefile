@@ -19,6 +19,7 @@ $(READY): pyproject.toml constraints.txt
 
 # One model fails a requirement on purpose, and one verdict is inconclusive: pytest's exit code 1 is the demo's success.
 demo: $(READY)
+	rm -rf $(DEMO)/report  # of an older version, perhaps
 	$(BIN)/python examples/chest_ct/cohort.py $(DEMO)/cohort
 	$(BIN)/python -m pytest examples/chest_ct/segrobust.toml -p no:cacheprovider \
 		--segrobust-model=examples/chest_ct/weights.pt --segrobust-data=$(DEMO)/cohort \

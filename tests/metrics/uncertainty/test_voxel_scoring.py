@@ -243,7 +243,7 @@ def test_chance_is_what_random_maps_of_the_same_values_score(shape: tuple[int, .
             mixed = u.copy()
             mixed[region] = rng.permutation(u[region])
             drawn.append(scored(mixed, p, prediction, reference).values[key])
-        assert own[f"{CHANCE}{key}"] == pytest.approx(np.mean(drawn), abs=0.03), key
+        assert own[f"{CHANCE}{key}"] == pytest.approx(np.mean(drawn), abs=0.06), key  # of four shuffles
         assert scored(u, p, prediction, reference).values[f"{CHANCE}{key}"] == own[f"{CHANCE}{key}"]
 
 

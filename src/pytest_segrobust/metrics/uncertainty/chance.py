@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHANCE = "chance:"
 """What precedes a measure's key in a case's scores."""
-SHUFFLES, SHUFFLED_VOXELS = 16, 50_000
+SHUFFLES, SHUFFLED_VOXELS = 4, 10_000
 """A region is shuffled so often, or as often as so many voxels allow, once at least: shuffles of large ones hardly differ."""
 
 
