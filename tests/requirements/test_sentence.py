@@ -53,6 +53,15 @@ def limits(draw, what, comparison):
     return draw(SHARE)
 
 
+def says_something(what, comparison, limit):
+    """Limits that claim nothing are refused, each with its reason; those refusals have tests of their own."""
+    try:
+        claim.check_limit(what, comparison, limit)
+    except SpecError:
+        return False
+    return True
+
+
 @st.composite
 def ranges(draw, perturbation, parameter):
     if isinstance(parameter, Choice):
@@ -100,6 +109,7 @@ def requirements(draw, catalogue):
     structure = draw(st.none() | NAME)
     rate = what.metric == "gross_failure_rate" or level != "voxels"
     limit = draw(limits(what, comparison))
+    assume(says_something(what, comparison, limit))
     confidence = draw(st.none() | st.floats(0.5, 1, exclude_min=True, exclude_max=True) | st.just(0.975))
     return Requirement(
         id="",
@@ -113,6 +123,20 @@ def requirements(draw, catalogue):
         confidence=0.95 if confidence is None else confidence,
         confidence_stated=confidence is not None,
     )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "uncertainty correlates with error above 0.4 under flip with 75 % confidence",
+        "uncertainty correlates with error above 0.4 under flip at 97.5 percent confidence",
+        "uncertainty rises with severity under gaussian noise with sigma <= 0.1 followed by flip with 90 % confidence",
+    ],
+)
+def test_a_confidence_may_follow_a_perturbation_without_parameters(sentence):
+    found = parse(sentence)
+    assert found.confidence_stated
+    assert found.domains[-1].perturbation == "flip"
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

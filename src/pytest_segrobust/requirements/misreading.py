@@ -61,7 +61,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 _IN_BOUNDS = {"BELOW": "'<'", "AT_MOST": "'<='", "ABOVE": "'>'", "AT_LEAST": "'>='"}
 # Rarely what was meant; listing them would hide the rest.
-_QUIET = {"MEAN", "RELATIVE", "ABSOLUTE", "PLUS_MINUS", "FROM", "QUOTED", "REFERRING", "ARTICLE"}
+_QUIET = {"MEAN", "RELATIVE", "ABSOLUTE", "PLUS_MINUS", "FROM", "QUOTED", "REFERRING", "ARTICLE", "WITH_CONFIDENCE"}
 
 
 class MisreadError(SpecError):
