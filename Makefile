@@ -31,8 +31,9 @@ picture: demo
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1560 \
 		--user-data-dir=build/chromium --screenshot=docs/report.png file://$(CURDIR)/$(DEMO)/report/report.html
 
+# One thread for each of the two workers: more would wait for each other.
 test: $(READY)
-	$(BIN)/python -m pytest -p no:cacheprovider -n 2 $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -p no:cacheprovider -n 2 $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check
