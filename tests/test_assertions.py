@@ -397,7 +397,7 @@ def test_a_limit_that_a_map_that_knows_nothing_meets_is_no_pass_as_in_sentences(
     if passes:
         assert patches > limit
     else:
-        with pytest.raises(EvidenceError, match="not evaluable: a map that knows nothing scores 0.887"):
+        with pytest.raises(EvidenceError, match=r"not evaluable: a map that knows nothing scores 0\.887"):
             assert patches > limit
         assert "which meets the limit" in patches.explain_comparison(">", limit)[0]
 

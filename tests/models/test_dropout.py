@@ -216,6 +216,24 @@ def test_a_network_without_dropout_is_refused(segmenter, network):
         segmenter(network, uncertainty=MC).predict(images(), [FLAT] * 4)
 
 
+def test_functional_dropout_that_is_never_off_is_dropout_and_said(segmenter):
+    """`F.dropout(x)` without `training`: no layer to switch on, and yet the loop by hand has passes that differ."""
+
+    class Always(Net):
+        def forward(self, x):
+            return self.last(F.dropout(self.norm(self.first(x)), 0.4))
+
+    network, pictures = Always(nn.Identity()), images()
+    ready = segmenter(network, uncertainty=MC)
+    predictions = ready.predict(pictures, [FLAT] * 4, keep_probabilities=True, keys=KEYS)
+    assert len(ready.warnings) == 1
+    assert "calls dropout in its forward rather than by a layer, and 1 such calls" in ready.warnings[0]
+    assert "are on in ordinary predictions, too" in ready.warnings[0]
+    for key, picture, prediction in zip(KEYS, pictures, predictions, strict=True):
+        stack = by_hand(network, picture, lambda number, key=key: Draw(0, key, number).seed_of())
+        torch.testing.assert_close(prediction.probabilities, stack.mean(0), rtol=0, atol=1e-6)
+
+
 def test_dropout_that_is_never_reached_is_refused(segmenter):
     class Bypassed(Net):
         def forward(self, x):
