@@ -193,6 +193,22 @@ def test_a_prediction_never_holds_more_than_a_few_passes(segmenter, small, metho
     assert most[25] == most[5] <= 4
 
 
+@pytest.mark.parametrize(("share", "activation", "said"), [(1, "softmax", 0), (0.8, "softmax", 1), (0.8, "sigmoid", 0)])
+def test_probabilities_of_classes_that_do_not_sum_to_1_are_warned_of(segmenter, small, share, activation, said):
+    class Shares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = small()
+
+        def forward(self, x):
+            return share * self.network(x).softmax(1)
+
+    ready = segmenter(Shares(), outputs="probabilities", activation=activation)
+    for _ in range(2):
+        ready.predict([image(8, 8)], [FLAT])
+    assert len([words for words in ready.warnings if "do not sum to 1 over its channels" in words]) == said
+
+
 def test_keys_and_images_go_together(segmenter, steps):
     with pytest.raises(ModelError, match="2 images were given with 2 spacings and 1 keys"):
         segmenter(steps).predict([image(8, 8)] * 2, [FLAT] * 2, keys=["a"])
