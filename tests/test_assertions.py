@@ -9,6 +9,7 @@ from pytest_segrobust import perturbations as p
 from pytest_segrobust.errors import EvidenceError, SpecError
 from pytest_segrobust.estimate import Estimate
 from pytest_segrobust.evidence.records import Measurement
+from pytest_segrobust.metrics.uncertainty.chance import CHANCE
 from pytest_segrobust.python_requirements import Comparison
 from pytest_segrobust.requirements.requirement import Measure
 from pytest_segrobust.requirements.settings import DecisionSettings
@@ -385,6 +386,26 @@ def test_limits_that_claim_nothing_are_refused_as_in_sentences(measure: Measure,
         assert estimate(measure, KNOWS, 1 - ERROR) > limit
     with pytest.raises(SpecError, match="is better higher"):
         assert estimate(measure, KNOWS, 1 - ERROR) < 0.9
+
+
+@pytest.mark.parametrize(("limit", "passes"), [(0.8, False), (0.9, True)])
+def test_a_limit_that_a_map_that_knows_nothing_meets_is_no_pass_as_in_sentences(limit: float, passes: bool) -> None:
+    scores = {"more": lambda case: {"pavpu": 0.95 + 0.001 * (case % 3), f"{CHANCE}pavpu": 0.887}}
+    comparisons: list[Comparison] = []
+    patches = estimate(Measure("pavpu"), KNOWS, 1 - ERROR, comparisons, **scores)
+
+    if passes:
+        assert patches > limit
+    else:
+        with pytest.raises(EvidenceError, match=r"not evaluable: a map that knows nothing scores 0\.887"):
+            assert patches > limit
+        assert "which meets the limit" in patches.explain_comparison(">", limit)[0]
+
+    [compared] = comparisons
+    assert compared.outcome == ("passed" if passes else "not_evaluable")
+    assert passes is any("a map that knows nothing would score 0.887" in w for w in compared.result.warnings)
+    misled = {"more": lambda case: {"pavpu": 0.7 + 0.001 * (case % 3), f"{CHANCE}pavpu": 0.887}}
+    assert not estimate(Measure("pavpu"), KNOWS, 1 - ERROR, **misled) > limit  # a failure stays one
 
 
 def test_one_number_of_all_patients_has_no_share_of_patients() -> None:

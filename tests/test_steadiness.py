@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_segrobust.evaluation.steadiness import change
+from pytest_segrobust.evidence.records import Measurement
+
 UNSTEADY = '''
 
 class Neighbours(Discs):
@@ -43,6 +46,19 @@ class Dice(Discs):
 
 def dice():
     return Dice()
+
+
+class Relative(Discs):
+    """Segments an image by itself, and is as unsure of it as the rest of its batch is bright."""
+
+    def forward(self, x):
+        p = super().forward(x).softmax(1)
+        v = 0.01 + 0.2 * (x.mean() - x.mean((1, 2, 3), keepdim=True)).abs() + 0 * p
+        return p, v
+
+
+def relative():
+    return Relative()
 '''
 
 ONE = """
@@ -69,6 +85,59 @@ def test_what_depends_on_more_than_the_image_is_invalid(unsteady, model: str) ->
     assert "depends on more than the image" in found["reason"]
     if model == "neighbours":
         assert "alone in its batch" in found["reason"]
+
+
+CALIBRATED = """
+[[requirement]]
+id = "ECE-1"
+statement = "ECE is below 0.5"
+"""
+PYTHON = """
+import pytest
+
+@pytest.mark.requirement("PY-1")
+def test_finds_discs(segrobust):
+    assert segrobust.value("dsc") >= 0.6
+"""
+
+
+def test_a_test_in_python_is_not_passed_either(unsteady) -> None:
+    unsteady.spec("")
+    unsteady.pytester.makepyfile(test_python=PYTHON)
+    arguments = ("test_python.py", f"--segrobust-spec={unsteady.path / 'segrobust.toml'}")
+
+    unsteady.run(*arguments, model="networks:neighbours").assert_outcomes(failed=1)
+    assert unsteady.result("PY-1")["verdict"] == "invalid"
+    assert "depends on more than the image" in unsteady.result("PY-1")["reason"]
+
+    unsteady.run(*arguments, model="networks:discs").assert_outcomes(passed=1)
+
+
+def row(case: str, dsc: float, uncertainty: float | None = None) -> Measurement:
+    scores = {"dsc": dsc} if uncertainty is None else {"dsc": dsc, "uncertainty": uncertainty}
+    return Measurement(case, case, "clean", 0, "disc", scores, reference_voxels=100)
+
+
+def test_uncertainty_that_depends_on_its_neighbours_is_unsteady_though_masks_are_not() -> None:
+    first = [row("a", 0.9, 0.2), row("b", 0.8, 0.1)]
+    assert change(first, first) == 0
+    assert change(first, [row("a", 0.9, 0.2), row("b", 0.8, 0.1 + 1e-6)]) < 1e-5  # other float sums
+    assert change(first, [row("a", 0.9, 0.16), row("b", 0.8, 0.1)]) == pytest.approx(0.1)  # of the largest, a mean
+    assert change([row("a", 0.9)], [row("a", 0.9)]) == 0
+    assert change([row("a", 0.9, 0.0)], [row("a", 0.9, 0.0)]) == 0  # a map of nothing
+    assert change([row("a", 0.9, 0.0)], [row("a", 0.9, 0.1)]) == 1
+
+
+def test_a_map_that_depends_on_its_neighbours_is_invalid(unsteady) -> None:
+    path = unsteady.spec(CALIBRATED)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("[model]", '[model]\noutputs = "mean_variance"'), encoding="utf-8"
+    )
+    unsteady.run(model="networks:relative")
+
+    found = unsteady.result("ECE-1")
+    assert found["verdict"] == "invalid", found["reason"]
+    assert "alone in its batch" in found["reason"]
 
 
 def test_draws_that_no_seed_reaches_are_never_passed(unsteady) -> None:

@@ -222,6 +222,7 @@ class Segrobust:
             notes=tuple(evaluation.attack_notes) if attacked else (),
             source=source,
             doubts=tuple(check.words() for check in checks if not check.held),
+            unsteady=lambda: evaluation.unsteady,
         )
 
     def _attack_checks(self, evaluation: Evaluation, point: Point, structure: str | None) -> list[Check]:

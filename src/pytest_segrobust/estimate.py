@@ -14,8 +14,10 @@ from .requirements import claim
 from .requirements import measure as measures
 from .requirements.requirement import Comparison, Measure, Requirement
 from .verification.all_patients import values_at
+from .verification.chance import level_by_chance, met_by_chance
 from .verification.decision import SEVERITY, Cell, Unsaid, judged, unsaid, worst
 from .verification.failures import count_gross_failures
+from .verification.findings import Findings
 from .verification.metric import level_of
 from .verification.moved import outweighs_limit
 from .verification.patients import Cohort
@@ -24,7 +26,7 @@ from .verification.statistic_criterion import criterion_of
 from .verification.uncertainty_evidence import uncertainty_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .perturbations.point import Point
     from .requirements.settings import DecisionSettings
@@ -54,6 +56,7 @@ class Estimate:
     notes: tuple[str, ...] = ()  # what a reader must know of the attacks that were made
     source: Mapping[str, Any] = field(default_factory=dict)  # where uncertainty comes from; {} of other measures
     doubts: tuple[str, ...] = ()  # of an attack that something weaker outdid: then nothing passes
+    unsteady: Callable[[], str] | None = None  # why predictions depend on more than their images: asked before a pass
 
     WORDS: ClassVar[dict[Comparison, str]] = {
         "below": "is not below", "at most": "is not at most", "above": "is not above",
@@ -112,6 +115,8 @@ class Estimate:
         cell = self._decisive(comparison, float(limit))
         if self.doubts and (isinstance(cell, Unsaid) or cell.verdict != "failed"):
             raise EvidenceError(f"gradients masked? {self.doubts[0]}; the attack at {self.point} says nothing")
+        if not isinstance(cell, Unsaid) and cell.verdict == "passed" and self.unsteady and (why := self.unsteady()):
+            raise EvidenceError(why)
         if self.comparisons is not None:
             self.comparisons.append(self._compared(comparison, float(limit), cell))
         if isinstance(cell, Unsaid):  # False would be a verdict on the model for whoever writes `assert not ...`
@@ -171,7 +176,23 @@ class Estimate:
             cells.append(cell)
         if nothing and not any(cell.verdict == "failed" for cell in cells):
             return nothing[0]
-        return worst(cells)
+        decisive = worst(cells)
+        if decisive.verdict == "passed" and (why := met_by_chance(self._findings(comparison, limit, cells))):
+            return Unsaid(decisive.point, decisive.structure, why, blocks=True)
+        return decisive
+
+    def _findings(self, comparison: Comparison, limit: float, cells: Sequence[Cell]) -> Findings:
+        """What was found at this point, for what is asked of the findings of a sentence, too."""
+        requirement = self._requirement(comparison, limit)
+        return Findings(
+            requirement=requirement,
+            criterion=criterion_of(requirement, seed=self.seed),
+            cohort=self._cohort(comparison),
+            structures=tuple(cell.structure for cell in cells),
+            points={str(CLEAN): CLEAN, str(self.point): self.point},
+            measurements={str(CLEAN): self.clean, str(self.point): self.perturbed},
+            cells=cells,
+        )
 
     @property
     def _dsc_below(self) -> float | None:
@@ -235,7 +256,11 @@ class Estimate:
             n_patients=len(cell.values.patients),
             n_cases=len(cell.values.cases),
             cases=list(cell.values.cases),
-            warnings=[*self.notes, *([cell.interval.warning] if cell.interval.warning else [])],
+            warnings=[
+                *self.notes,
+                *([cell.interval.warning] if cell.interval.warning else []),
+                *level_by_chance(self._findings(comparison, limit, [cell]), cell),
+            ],
             reason="; ".join(self._words(comparison, limit, cell)[:2]) if cell.verdict != "passed" else "",
         )
         changes = self.measure.form != "value" or self.measure.metric == "agreement"

@@ -69,11 +69,13 @@ def test_windows_average_variances_as_they_average_means(segmenter, small):
     torch.testing.assert_close(prediction.uncertainty, (p.flip(0) / 4).gather(0, winner), rtol=0, atol=1e-6)
 
 
-def test_super_net_and_a_mixture_of_two(segmenter):
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_super_net_and_a_mixture_of_two(segmenter, dimensions):
     torch.manual_seed(0)
-    networks, picture = [SuperUNet(2, filters=(2, 4)).eval() for _ in range(2)], image(8, 8)
+    networks = [SuperUNet(dimensions, filters=(2, 4)).eval() for _ in range(2)]
+    picture = image(*(8,) * dimensions)
     ready = segmenter(*networks, outputs="mean_variance")
-    (prediction,) = ready.predict([picture], [FLAT], **KEEP)
+    (prediction,) = ready.predict([picture], [(1.0,) * dimensions], **KEEP)
     with torch.no_grad():
         pairs = [network(picture[None]) for network in networks]
     p, v = torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])

@@ -10,6 +10,7 @@ from torch import nn
 from pytest_segrobust.errors import ModelError
 from pytest_segrobust.models.draws import Draw
 from pytest_segrobust.models.segmenter import open_segmenter
+from pytest_segrobust.reference_networks.unet import UNet
 
 FLAT = (1.0, 1.0)
 PASSES = 6
@@ -121,6 +122,26 @@ def test_volumes_too(segmenter, drop):
     torch.testing.assert_close(prediction.probabilities, stack.mean(0), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_the_reference_network_with_dropout_is_the_loop_by_hand(segmenter, dimensions, batch_size):
+    torch.manual_seed(0)
+    network = UNet(dimensions, filters=(2, 4), dropout=0.5, norm="instance").eval()
+    pictures = images(2, *(8,) * dimensions)
+    ready = segmenter(network, uncertainty=MC, batch_size=batch_size)
+    for _ in range(2):
+        found = ready.predict(
+            pictures, [(1.0,) * dimensions] * 2, keep_probabilities=True, keep_uncertainty=True, keys=KEYS[:2]
+        )
+    for key, picture, prediction in zip(KEYS, pictures, found, strict=False):
+        stack = by_hand(network, picture, lambda number, key=key: Draw(0, key, number).seed_of())
+        mean = stack.mean(0)
+        variance = stack.var(0, correction=0).gather(0, mean.argmax(0, keepdim=True))
+        assert variance.max() > 1e-5
+        torch.testing.assert_close(prediction.probabilities, mean, rtol=0, atol=1e-6)
+        torch.testing.assert_close(prediction.uncertainty, variance, rtol=0, atol=1e-6)
+
+
 def test_one_image_has_the_bits_of_the_loop_by_hand(segmenter):
     network = Net(nn.Dropout(0.5))
     ready = segmenter(network, uncertainty=MC, batch_size=1)
@@ -214,6 +235,24 @@ def test_functional_dropout_is_switched_on_without_the_norms_and_said(segmenter,
 def test_a_network_without_dropout_is_refused(segmenter, network):
     with pytest.raises(ModelError, match="has no dropout with a share above 0: choose another"):
         segmenter(network, uncertainty=MC).predict(images(), [FLAT] * 4)
+
+
+def test_functional_dropout_that_is_never_off_is_dropout_and_said(segmenter):
+    """`F.dropout(x)` without `training`: no layer to switch on, and yet the loop by hand has passes that differ."""
+
+    class Always(Net):
+        def forward(self, x):
+            return self.last(F.dropout(self.norm(self.first(x)), 0.4))
+
+    network, pictures = Always(nn.Identity()), images()
+    ready = segmenter(network, uncertainty=MC)
+    predictions = ready.predict(pictures, [FLAT] * 4, keep_probabilities=True, keys=KEYS)
+    assert len(ready.warnings) == 1
+    assert "calls dropout in its forward rather than by a layer, and 1 such calls" in ready.warnings[0]
+    assert "are on in ordinary predictions, too" in ready.warnings[0]
+    for key, picture, prediction in zip(KEYS, pictures, predictions, strict=True):
+        stack = by_hand(network, picture, lambda number, key=key: Draw(0, key, number).seed_of())
+        torch.testing.assert_close(prediction.probabilities, stack.mean(0), rtol=0, atol=1e-6)
 
 
 def test_dropout_that_is_never_reached_is_refused(segmenter):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -160,6 +162,51 @@ def test_memory_does_not_grow_with_passes():
         return sum(value.numel() for value in vars(moments).values() if isinstance(value, torch.Tensor))
 
     assert alive(3) == alive(30)
+
+
+@pytest.mark.parametrize("method", ["mc_dropout", "sampling", "tta", "ensemble"])
+def test_a_prediction_never_holds_more_than_a_few_passes(segmenter, small, method):
+    """What the network returned is let go of: with each pass, as many of the outputs before it are alive, or fewer."""
+
+    class Watched(nn.Module):
+        def __init__(self, seed):
+            super().__init__()
+            self.network, self.noisy = small(seed=seed), method == "sampling"
+
+        def forward(self, x):
+            scores = self.network(x) + (torch.randn(3, 1, 1) if self.noisy else 0)
+            alive.append(sum(one() is not None for one in outputs))
+            outputs.append(weakref.ref(scores))
+            return scores
+
+    most = {}
+    for passes in (5, 25):
+        alive, outputs = [], []
+        if method in ("mc_dropout", "sampling"):
+            networks, stated = [Watched(0)], {"method": method, "passes": passes}
+        else:
+            networks, stated = [Watched(seed) for seed in range(passes if method == "ensemble" else 1)], method
+        ready = segmenter(*networks, uncertainty=stated)
+        ready.predict([image(16, 16, seed=i) for i in range(2)], [FLAT] * 2, **KEEP, keys=["a", "b"])
+        assert len(outputs) >= (7 if method == "tta" else passes)
+        most[passes] = max(alive)
+    assert most[25] == most[5] <= 4
+
+
+@pytest.mark.parametrize(("share", "activation", "said"), [(1, "softmax", 0), (0.8, "softmax", 1), (0.8, "sigmoid", 0)])
+def test_probabilities_of_classes_that_do_not_sum_to_1_are_warned_of(segmenter, small, share, activation, said):
+    class Shares(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = small()
+
+        def forward(self, x):
+            return share * self.network(x).softmax(1)
+
+    ready = segmenter(Shares(), outputs="probabilities", activation=activation)
+    for _ in range(2):
+        ready.predict([image(8, 8)], [FLAT])
+    assert len([words for words in ready.warnings if "do not sum to 1 over its channels" in words]) == said
 
 
 def test_keys_and_images_go_together(segmenter, steps):

@@ -11,6 +11,8 @@ from pytest_segrobust.models.checkpoint import Checkpoint
 from pytest_segrobust.models.draws import Draw
 from pytest_segrobust.models.segmenter import Segmenter
 from pytest_segrobust.reference_networks.bayes_by_backprop import MeanFieldUNet
+from pytest_segrobust.reference_networks.swag import Swag
+from pytest_segrobust.reference_networks.unet import UNet
 
 FLAT, SOLID = (1.0, 1.0), (1.0, 1.0, 1.0)
 KEEP = {"keep_probabilities": True, "keep_uncertainty": True}
@@ -177,8 +179,37 @@ def test_a_deterministic_network_is_passed_once_and_not_warned_of(segmenter, sma
     assert ready.warnings == ()
 
 
-def test_bayes_by_backprop_of_the_reference_networks(agrees, segmenter):
-    network, picture = MeanFieldUNet(2, filters=(2, 4)), image(8, 8)
-    ready = segmenter(network, uncertainty=SAMPLING)
-    (prediction,) = ready.predict([picture], [FLAT], **KEEP, keys=["a"])
-    assert agrees(prediction, drawn(network, picture, "a", 5))
+def collected(dimensions):
+    """A SWAG of three snapshots of a U-Net."""
+    torch.manual_seed(0)
+    network = UNet(dimensions, filters=(2, 4), norm="instance")
+    swag = Swag(network, rank=2)
+    for _ in range(3):
+        for parameter in network.parameters():
+            parameter.data += 0.1 * torch.randn_like(parameter)
+        swag.collect(network)
+    return swag.eval()
+
+
+def mean_field(dimensions):
+    """Bayes by backprop with deviations of 0.13."""
+    torch.manual_seed(0)
+    network = MeanFieldUNet(dimensions, filters=(2, 4), norm="instance")
+    for name, parameter in network.named_parameters():
+        if name.endswith(".rho"):
+            torch.nn.init.constant_(parameter, -2.0)
+    return network.eval()
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("family", ["mean-field", "SWAG"])
+def test_stochastic_reference_networks_are_the_loop_by_hand(agrees, segmenter, family, dimensions):
+    network = collected(dimensions) if family == "SWAG" else mean_field(dimensions)
+    pictures = [image(*(8,) * dimensions, seed=i) for i in range(2)]
+    ready = segmenter(network, uncertainty=SAMPLING, batch_size=2)
+    for _ in range(2):  # the first batch is tried out, the second is not
+        found = ready.predict(pictures, [(1.0,) * dimensions] * 2, **KEEP, keys=["a", "b"])
+    assert ready.warnings == ()
+    for key, picture, prediction in zip("ab", pictures, found, strict=True):
+        assert prediction.uncertainty.max() > 1e-4
+        assert agrees(prediction, drawn(network, picture, key, 5))

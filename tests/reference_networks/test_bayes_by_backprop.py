@@ -14,22 +14,24 @@ from pytest_segrobust.reference_networks.gaussian import Gaussian
 from pytest_segrobust.reference_networks.unet import UNet
 
 
-def convolution(*, local: bool = True) -> MeanFieldConvolution:
+def convolution(dimensions: int = 2, *, local: bool = True) -> MeanFieldConvolution:
     torch.manual_seed(0)
-    made = MeanFieldConvolution(2, 2, 3, 3, "last", local=local)
+    made = MeanFieldConvolution(dimensions, 2, 3, 3, "last", local=local)
     torch.nn.init.uniform_(made.rho, -3, -1)
     return made
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize(("local", "training"), [(True, True), (False, True), (True, False)])
 def test_outputs_have_the_moments_that_the_weights_give(
-    local: bool, training: bool, assert_moments: Callable[[torch.Tensor, Gaussian], None]
+    local: bool, training: bool, dimensions: int, assert_moments: Callable[[torch.Tensor, Gaussian], None]
 ) -> None:
-    layer = convolution(local=local).train(training)
-    image = torch.randn(1, 2, 3, 3)
+    layer = convolution(dimensions, local=local).train(training)
+    image = torch.randn(1, 2, *(3,) * dimensions)
+    convolve = functional.conv2d if dimensions == 2 else functional.conv3d
     expected = Gaussian(
-        functional.conv2d(image, layer.weight, layer.bias, padding=1),
-        functional.conv2d(image.square(), functional.softplus(layer.rho).square(), padding=1),
+        convolve(image, layer.weight, layer.bias, padding=1),
+        convolve(image.square(), functional.softplus(layer.rho).square(), padding=1),
     )
     with torch.no_grad():
         assert_moments(torch.stack([layer(image) for _ in range(10_000)]), expected)

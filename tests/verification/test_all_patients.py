@@ -106,6 +106,17 @@ def spread(n=20):
     return np.column_stack([np.linspace(0.1, 1, n), np.linspace(0.1, 0.5, n)])
 
 
+@pytest.mark.parametrize(
+    ("metric", "n", "told"), [("aurc", 30, True), ("e_aurc", 30, True), ("n_aurc", 30, False), ("aurc", 120, False)]
+)
+def test_areas_of_few_patients_are_told_to_be_approximate(metric, n, told):
+    u, error = np.random.default_rng(4).lognormal(-2, 0.7, (2, n))
+    interval = statistic(Measure(metric), np.column_stack([u + error, error]), resamples=500).interval
+    assert interval.warning.startswith(f"{n} patients: the bounds of AURC and E-AURC are approximate") is told
+    assert interval.small_sample is told
+    assert "bootstrap-t" in interval.method
+
+
 def test_a_constant_uncertainty_has_no_statistic_and_that_is_the_models_fault():
     values = spread()
     values[:, 0] = 0.3

@@ -52,7 +52,7 @@ def test_patients_bad_on_clean_images_break_at_once(fake, noise):
 
     claim = noise(0.95, measure=Measure("dsc"), comparison="at least")
     found = run(claim, fake(breaking_at(lambda i: 0), n=20)).breaking_by_patient
-    assert "are beyond the limit at clean already" in found["words"]
+    assert "are beyond the limit on clean images already" in found["words"]
     assert all(each["held_to"] is None for each in found["patients"])
 
 

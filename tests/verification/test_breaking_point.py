@@ -80,8 +80,10 @@ def test_a_model_that_fails_on_clean_images_has_no_milder_severity():
 
     assert found.severity == 0
     assert found.held_to is None
-    assert "fails at clean already" in found.words
+    assert found.words == "fails on clean images already: no perturbation is needed"
     assert not asked
+    told = worded(found, "inconclusive", "lung").words
+    assert told.startswith("lung has its estimate beyond the limit on clean images already: ")
 
 
 def test_a_curve_that_fails_holds_and_fails_again_says_so():

@@ -40,6 +40,27 @@ def test_a_higher_confidence_has_a_wider_interval():
     assert two.low < one.low < criterion.estimate(PAIRS) < one.high < two.high
 
 
+def test_a_pass_that_fisher_s_z_would_not_give_says_so():
+    """Two patients out of line cost the bootstrap less than the formula, or more: one data set of the first kind."""
+    apart = {}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        pairs = rng.normal(size=(12, 2))
+        pairs[:, 0] += 2 * pairs[:, 1]
+        found = of("spearman").found(pairs)
+        apart[found.interval.low - found.fisher[0]] = (pairs, found)
+    pairs, found = apart[max(apart)]
+    between = of("spearman", limit=(found.interval.low + found.fisher[0]) / 2)
+    beyond, below = of("spearman", limit=found.interval.low + 0.01), of("spearman", limit=found.fisher[0] - 0.01)
+
+    assert max(apart) > 0.01
+    assert "Fisher's z, a cross-check" in between.interval(pairs).warning
+    assert f"[{found.fisher[0]:.3g}, " in between.interval(pairs).warning
+    assert not beyond.interval(pairs).warning  # no pass to be doubted
+    assert not below.interval(pairs).warning  # both pass
+    assert between.interval(pairs).low == found.interval.low  # it changes no bound
+
+
 def test_how_many_patients_decide_a_pearson_correlation_is_the_formula_of_fisher():
     criterion = of("pearson")
     r = np.corrcoef(PAIRS.T)[0, 1]

@@ -251,6 +251,29 @@ def test_failures_that_raise_the_alarm_are_not_silent(fake):
     assert run(requirement("silent_failure_rate", "below", 0.2), fake(warning, n=30)).estimate == 0
 
 
+@pytest.mark.parametrize("share", [0, 0.2, 1])
+def test_alarms_that_warned_of_nothing_are_told_of_beside_a_pass(fake, share):
+    """5 of 30 fail, all with an alarm; of the others a share raises it, too."""
+
+    def alarming(values, patient, _):
+        hit = values.get("sigma", 0) > 0.05
+        lost = hit and patient < 5
+        alarmed = values.get("sigma", 0) > 0.03 and (patient < 5 or patient < 5 + 25 * share)
+        return {"dsc": 0.4 if lost else 0.9, "uncertainty": 0.9 if alarmed else 0.1 + 0.001 * (patient % 7)}
+
+    silent = run(requirement("silent_failure_rate", "below", 0.2), fake(alarming, n=30))
+    early = run(requirement("early_warning", limit=0.5), fake(alarming, n=30))
+
+    assert (silent.verdict, early.verdict) == ("passed", "passed")
+    for found, who in ((silent, "did not fail"), (early, "lost no more than that")):
+        told = [words for words in found.search["caveats"] if "raised the alarm" in words]
+        if not share:
+            assert told == []
+            continue
+        assert told[0].startswith(f"{round(25 * share)} of 25 patients who {who} raised the alarm ")
+        assert ("nearly always tells nothing" in told[0]) == (share == 1)
+
+
 @pytest.mark.parametrize(
     "metric", ["severity_tau", "spearman_across", "spearman_within", "kendall_within", "early_warning"]
 )

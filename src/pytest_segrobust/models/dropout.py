@@ -49,11 +49,12 @@ class Dropout:
     def __init__(self, network: nn.Module) -> None:
         self.layers = [module for module in network.modules() if _share(module) > 0]
         self.functional = 0
+        self.unswitched = 0  # calls of a network without layers that drop out whatever it is told
 
     @property
     def found(self) -> bool:
-        """Whether there is anything to switch on; functional calls are known once a pass was made."""
-        return bool(self.layers) or self.functional > 0
+        """Whether anything drops out; functional calls are known once a pass was made."""
+        return bool(self.layers) or self.functional > 0 or self.unswitched > 0
 
     @contextmanager
     def on(self, streams: Streams | None) -> Iterator[None]:
@@ -66,6 +67,8 @@ class Dropout:
                 yield
         finally:
             self.functional = max(self.functional, calls.switched)
+            if not self.layers:  # what a layer calls is on because the layer was switched on
+                self.unswitched = max(self.unswitched, calls.on)
             for layer in self.layers:
                 layer.training = False
 
@@ -84,6 +87,7 @@ class _Calls(TorchFunctionMode):
         super().__init__()
         self._streams = streams
         self.switched = 0
+        self.on = 0
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -100,7 +104,9 @@ class _Calls(TorchFunctionMode):
         batch, share = given["input"], given["p"]
         if share == 0:
             return func(*args, **kwargs)
-        if not given["training"]:
+        if given["training"]:
+            self.on += 1
+        else:
             self.switched += 1
         in_place = given["inplace"] or func.__name__.endswith("_")
 

@@ -209,12 +209,12 @@ class Networks:
     def _judge_dropout(self, place: int, dropout: Dropout) -> None:
         if not dropout.found:
             raise dropout.missing(self._name(place))
-        warning = (
-            f"{self._name(place)} calls dropout in its forward rather than by a layer: {dropout.functional} such calls of a "
-            "pass are switched on too, for passes with dropout"
-        )
-        if dropout.functional and warning not in self.warnings:
-            self.warnings.append(warning)
+        said = f"{self._name(place)} calls dropout in its forward rather than by a layer"
+        words = {
+            f"{said}: {dropout.functional} such calls of a pass are switched on too, for passes with dropout": dropout.functional,
+            f"{said}, and {dropout.unswitched} such calls of a pass are on in ordinary predictions, too": dropout.unswitched,
+        }
+        self.warnings += [warning for warning, calls in words.items() if calls and warning not in self.warnings]
 
     def _name(self, place: int) -> str:
         return self.members[place].path

@@ -116,6 +116,11 @@ class OutputChecks:
                 "return exp() of a logarithm of the variance"
             )
         self._ranged.add(place)  # after what raises: a wrong set-up is wrong for every requirement, not for the first
+        if outputs == "probabilities" and not summed:
+            self.warnings.append(
+                f"{self._name(place)} returns probabilities that do not sum to 1 over its channels, read as those of classes "
+                'that exclude each other: entropies and calibration are not theirs; set activation = "sigmoid" if they overlap'
+            )
         like_probabilities = summed
         if self.settings.outputs == "logits" and like_probabilities and high > low:
             self.warnings.append(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_segrobust.perturbations.point import CLEAN
+
 from .decision import meets
 from .statistics import clopper_pearson
 
@@ -89,7 +91,8 @@ def _words(course: Sequence[tuple[float, Point, PatientValues]], counts: np.ndar
     if not half.size:
         words = f"{counts[-1]} of {n} patients are beyond the limit by {places[-1]}, the largest tried: fewer than half"
     elif half[0] == 0:
-        words = f"half of the patients ({counts[0]} of {n}) are beyond the limit at {places[0]} already"
+        where = "on clean images" if course[0][1] == CLEAN else f"at {places[0]}"
+        words = f"half of the patients ({counts[0]} of {n}) are beyond the limit {where} already"
     else:
         k = int(half[0])
         words = f"half of the patients ({counts[k]} of {n}) break before {places[k]}, {counts[k - 1]} of them by {places[k - 1]}"

@@ -52,6 +52,8 @@ def breaking_point(
     words = f"fails from {point} on, which is {fails:.3g} of the way to {line.point(1.0)}"
     if holds is None:
         words = f"fails at {point} already, the mildest that was tried"
+        if fails == 0:
+            words = "fails on clean images already: no perturbation is needed"
     again = [s for s in _defined(known, criterion) if s > fails and not _beyond(known[s], criterion)]
     if again:
         words += f"; not monotone: it holds again at {line.point(again[0])}, so milder failures between tried severities may exist"

@@ -10,16 +10,13 @@ import numpy as np
 from pytest_segrobust.metrics.uncertainty.chance import CHANCE
 from pytest_segrobust.perturbations.point import CLEAN
 
-from .all_patients import by_patient, pairs_at
+from .all_patients import AREAS, by_patient, pairs_at
 from .decision import meets, worst
 from .words import measured
 
 if TYPE_CHECKING:
     from .decision import Cell
     from .findings import Findings
-
-AREAS = ("aurc", "e_aurc")
-"""Low where errors are low, too: what a map that knows nothing has is said, and takes nothing from a verdict."""
 
 
 def met_by_chance(findings: Findings) -> str:
@@ -43,7 +40,7 @@ def met_by_chance(findings: Findings) -> str:
 def level_by_chance(findings: Findings, decisive: Cell) -> list[str]:
     """What a map that knows nothing would have at the deciding point, where that depends on the data."""
     metric = findings.requirement.measure.metric
-    if metric in AREAS:
+    if metric in AREAS:  # low where errors are low, too: that is said, and takes nothing from a verdict
         return _area(findings, decisive)
     values = _by_chance(findings, decisive)
     if values is None:

@@ -14,6 +14,7 @@ from .caveats import blindness, caveats, exclusions, moved_too_much
 from .chance import level_by_chance, met_by_chance
 from .decision import SEVERITY, Cell, Criterion, worst
 from .failures import count_gross_failures
+from .false_alarms import false_alarms
 from .named_alone import named_alone
 from .patients import MEAN
 from .reported_strata import strata_that_fail
@@ -62,7 +63,7 @@ def result(findings: Findings) -> RequirementResult:
         ) + findings.hidden()
     failures = _gross_failures(findings)
     known = [*findings.warnings, *caveats(findings, decisive, failures), *strata_that_fail(findings.strata)]
-    known += level_by_chance(findings, decisive)
+    known += [*level_by_chance(findings, decisive), *false_alarms(findings, decisive)]
     two_sided = criterion.interval(decisive.values.values, 0.975)
     return RequirementResult(
         **{**_claim(requirement, criterion), "gates": requirement.gates or hidden},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from .all_patients import Statistic, statistic
 from .along_severities import statistic_along
-from .decision import SHARES, Criterion
+from .decision import SHARES, Criterion, decide
 from .metric import level_of
 from .statistics import RESAMPLES, Interval
 
@@ -48,10 +49,22 @@ class StatisticCriterion(Criterion):
 
     def interval(self, values: np.ndarray, confidence: float | None = None) -> Interval:
         """The deciding interval; asked for only where the statistic is defined."""
-        interval = self.found(values, confidence).interval
-        if interval is None:
+        found = self.found(values, confidence)
+        if found.interval is None:
             raise ValueError("a statistic that has no value has no interval")
-        return interval
+        doubt = self._doubt(found.interval, found.fisher)
+        return replace(found.interval, warning="; ".join(filter(None, (found.interval.warning, doubt))))
+
+    def _doubt(self, own: Interval, fisher: tuple[float, float] | None) -> str:
+        """What the cross-check has against a pass; "" where it agrees, or there is none."""
+        if fisher is None or decide(self.comparison, self.limit, own.low, own.high) != "passed":
+            return ""
+        if decide(self.comparison, self.limit, *fisher) == "passed":
+            return ""
+        return (
+            "Fisher's z, a cross-check that assumes normal values, has the bounds [{:.3g}, {:.3g}] and would not pass it: look "
+            "at the scatter before this is relied on"
+        ).format(*fisher)
 
     @property
     def foresees(self) -> bool:

@@ -105,15 +105,6 @@ def test_ranking_is_what_pairs_and_steps_say(pair: tuple[np.ndarray, np.ndarray]
     assert false_positive_rate_at(ranked) == pytest.approx(np.mean(scores[~positives] >= max(enough)))
 
 
-def test_against_scikit_learn() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
-    rng = np.random.default_rng(1)
-    scores, positives = rng.integers(0, 50, 500).astype(float), rng.random(500) < 0.2
-    ranked = thresholds(scores, positives)
-    assert auroc(ranked) == pytest.approx(metrics.roc_auc_score(positives, scores))
-    assert average_precision(ranked) == pytest.approx(metrics.average_precision_score(positives, scores))
-
-
 def test_failures_found_by_hand() -> None:
     dsc = np.array([0.9, 0.8, 0.3, 0.7, 0.2])
     found = failure_detection(np.array([0.1, 0.2, 0.5, 0.4, 0.3]), dsc, failed_below=0.5, referral_rate=0.4)

@@ -191,19 +191,27 @@ def draws(patients: int, seed: int, resamples: int) -> Values:
 
 def lower_bound(drawn: Values, left_out: Values, value: float, n: int, alpha: float) -> float:
     """The lower of the percentile and the BCa bound, at the level expanded for n patients."""
-    from scipy.special import ndtr, ndtri, stdtrit
+    from scipy.special import ndtr, ndtri
 
-    expanded = math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, alpha))
+    level = expanded(alpha, n)
+    reach = float(ndtri(level))
     count = drawn.size
     below = (np.count_nonzero(drawn < value) + 0.5 * np.count_nonzero(drawn == value)) / count
     bias = float(ndtri(min(max(below, 0.5 / count), 1 - 0.5 / count)))
     away = left_out.mean() - left_out
     spread = float((away**2).sum()) ** 1.5
     acceleration = float((away**3).sum()) / (6 * spread) if spread > 0 else 0.0
-    z = bias + expanded
+    z = bias + reach
     room = 1 - acceleration * z
-    level = float(ndtr(bias + z / room)) if room > 0 else 0.0
-    return float(np.quantile(drawn, min(level, float(ndtr(expanded)))))
+    corrected = float(ndtr(bias + z / room)) if room > 0 else 0.0
+    return float(np.quantile(drawn, min(corrected, level)))
+
+
+def expanded(alpha: float, n: int) -> float:
+    """The level whose normal quantile is sqrt(n / (n - 1)) t(n - 1): undoes a bootstrap's narrowness (Hesterberg 2015)."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, alpha))))
 
 
 def _without_width(value: float, n: int, kind: Kind | None, confidence: float) -> tuple[float, float, str]:

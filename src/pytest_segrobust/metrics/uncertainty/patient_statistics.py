@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from .area_errors import area_errors
 from .measured import Measured, Values, finite, paired
 from .selective import failure_detection, risk_coverage
 from .tied_groups import TiedGroups
@@ -22,7 +23,7 @@ from .warning import early_warning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Area = Literal["aurc", "e_aurc", "n_aurc"]
+    from .area_errors import Area
 
 
 class PatientStatistic(ABC):
@@ -42,6 +43,10 @@ class PatientStatistic(ABC):
     @abstractmethod
     def without_draws(self, first: Values, second: Values, confidence: float) -> tuple[float, float, str]:
         """Bounds that need no resamples, and their name."""
+
+    def errors(self, *_columns: Values) -> Callable[[Values], Values] | None:
+        """From draws (resamples, patients) to the standard error of the value in each; None where there is none."""
+        return None
 
     def ends(self, *_columns: Values) -> tuple[float, float]:
         """The lowest and the highest value that it could have: what a resample without a value counts as."""
@@ -78,6 +83,10 @@ class RiskCoverageArea(PatientStatistic):
             return np.where(by_u.constant(draws), np.nan, area)
 
         return areas
+
+    def errors(self, *columns: Values) -> Callable[[Values], Values]:
+        """By influence functions."""
+        return area_errors(columns[0], columns[1], self.area)
 
     def ends(self, *columns: Values) -> tuple[float, float]:
         """0 and 1 for risks of 0 to 1; nAURC from that of the opposite order."""
