@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/search.py            # writes the tables of docs/search.md, an hour
     OMP_NUM_THREADS=1 python benchmarks/search.py --quick    # prints them, few seeds
     --seeds 100 --processes 2: as the tables were made last, 20 minutes on two loaded cores
+    --method "optuna TPE": that column alone, beside those that stand in the page (of as many seeds)
 
 Searches run on surfaces whose maximum is known: the exhaustive grids of search_grids.csv (mean DSC drop of the hippocampus
 network on 20 volumes, linear between grid points, so that hundreds of seeds cost nothing), and formulas. A violation that
@@ -205,10 +206,15 @@ def methods() -> list[str]:
 
 
 def comparison(
-    truths: Sequence[str], seeds: int, budgets: Sequence[int] = BUDGETS, *, processes: int = 1
+    truths: Sequence[str],
+    seeds: int,
+    budgets: Sequence[int] = BUDGETS,
+    *,
+    processes: int = 1,
+    only: str | None = None,
 ) -> dict[tuple[str, str, int], np.ndarray]:
     """The shares found, by surface, method and budget: one per seed; a fifth of the seeds where a search takes seconds."""
-    keys = list(itertools.product(truths, methods(), budgets))
+    keys = list(itertools.product(truths, [only] if only else methods(), budgets))
     counts = [seeds if budget <= 30 else max(seeds // 5, 1) for _, _, budget in keys]
     with ProcessPoolExecutor(processes) as pool:
         return dict(zip(keys, pool.map(shares, keys, counts), strict=True))
@@ -252,6 +258,17 @@ def screened(space: Space, volumes: np.ndarray, patients: int, seed: int) -> tup
 def table(rows: list[list[str]]) -> str:
     head, *body = rows
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *body])
+
+
+def beside(standing: str, new: str) -> str:
+    """A table with the last columns of another one, in place of columns of the same name; both have the same rows."""
+    rows, others = ([line.strip("| ").split(" | ") for line in text.strip().splitlines()] for text in (standing, new))
+    if [row[:2] for row in rows] != [row[:2] for row in others]:
+        raise ValueError("the table in the page has other rows: write it anew")
+    kept = [i for i, name in enumerate(rows[0]) if i < 2 or name not in others[0]]
+    return table(
+        [[row[i] for i in kept] + other[2:] for row, other in zip(rows, others, strict=True) if row[0] != "---"]
+    )
 
 
 def found_table(found: dict[tuple[str, str, int], np.ndarray]) -> str:
@@ -318,18 +335,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few seeds, and print the tables instead of writing them")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--method", help="one method's column alone, such as 'optuna TPE'")
     options = parser.parse_args()
     seeds = 20 if options.quick else options.seeds
     start = time.perf_counter()
     names = [truth.name for truth in [*measured_truths(), *formula_truths()]]
-    found = comparison(names, seeds, processes=options.processes)
+    found = comparison(names, seeds, processes=options.processes, only=options.method)
     parts = {"shares": found_table(found), "missed": missed_table(found)}
-    parts["screening"] = screening_table(max(seeds // 2, 1), options.processes)
+    if options.method is None:
+        parts["screening"] = screening_table(max(seeds // 2, 1), options.processes)
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    for name, part in parts.items():
-        print(f"\n{name}\n\n{part}")
+    for name, made in parts.items():
+        print(f"\n{name}\n\n{made}")
         before, _, rest = text.partition(f"<!-- {name} -->")
-        _, _, after = rest.partition(f"<!-- end of {name} -->")
+        standing, _, after = rest.partition(f"<!-- end of {name} -->")
+        part = beside(standing, made) if options.method else made
         text = f"{before}<!-- {name} -->\n\n{part}\n\n<!-- end of {name} -->{after}"
     if not options.quick:
         PAGE.write_text(text, encoding="utf-8")

@@ -74,6 +74,29 @@ def test_more_passes_of_a_prediction_cost_more(project):
     assert in_windows.passes == 9 * before.passes  # 32 x 32 in windows of 16, half of each shared
 
 
+def test_memory_is_told_before_anything_runs_and_grows_with_batch_image_and_passes(project):
+    small = plan(project.path / "segrobust.toml").memory
+    text = (project.path / "segrobust.toml").read_text()
+    (project.path / "segrobust.toml").write_text(text.replace("batch_size = 4", "batch_size = 8"))
+    twice = plan(project.path / "segrobust.toml").memory
+    uncertain = 'uncertainty = { method = "mc_dropout", passes = 7 }\nbatch_size'
+    (project.path / "segrobust.toml").write_text(text.replace("batch_size", uncertain))
+    passes = plan(project.path / "segrobust.toml").memory
+
+    assert (small.images, small.voxels) == (4, 32 * 32)
+    assert small.batch == 4 * 32 * 32 * (4 * (2 + 1 + 2) + 2)  # two images, a label, two outputs in floats; two masks
+    assert twice.batch == 2 * small.batch
+    assert passes.batch > small.batch
+    assert small.kept == 8 * 32 * 32 * 8
+    assert small.pilot is None
+
+    project.spec(settings=text.split("[[requirement]]")[0])
+    output = segrobust(project).output
+    assert "memory: at least" in output
+    assert "a pilot run tells what your network takes" in output
+    assert "time: a pilot run" in output
+
+
 def test_a_wrong_profile_a_missing_spec_and_no_run_are_one_line(project):
     for arguments, words in (
         (("--profile", "quick"), "no profile is called 'quick'"),
@@ -117,6 +140,15 @@ def test_a_pilot_gives_patients_power_and_time_and_a_run_costs_no_more_than_was_
     assert result.exit_code == 0, result.output
     assert "NOISE-2: the pilot's mean of" in result.output
     assert "would pass together" in result.output
+    assert planned.memory.pilot > 50_000_000  # torch alone takes more
+    assert "with its network, the largest process of the pilot took" in " ".join(result.output.split())
+
+    text = (project.path / "segrobust.toml").read_text()
+    (project.path / "segrobust.toml").write_text(f'[decision]\nmethod = "betting"\n{text}')
+    bets = plan(project.path / "segrobust.toml", pilot=project.path / "segrobust-report", profile="smoke")
+    by_rule = {each.requirement.id: each.need for each in bets.requirements}["CLEAN-1"]
+    assert "by betting" in by_rule.words
+    assert by_rule.power == 0 < needs["CLEAN-1"].power  # eight patients can show nothing by betting
 
 
 def test_a_pilot_of_another_claim_gives_no_number(project):

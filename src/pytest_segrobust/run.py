@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .verification.profiles import Budget
 
 
+PEAK_MEMORY = "peak_memory "
+"""What the store calls the most memory that a process took; the name of the process follows."""
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """What the command line asked for; absolute paths, so that a replay can start from any folder."""
@@ -148,17 +152,21 @@ class Run:
 
     def write_cost(self, segmenter: Segmenter) -> None:
         """Keep what this process has spent so far, and what looked wrong in the model's outputs."""
+        from .models.devices import peak_memory
+
         if self.store is not None:
             known = {event["text"] for event in self.store.events()}
             for warning in segmenter.warnings:
                 if warning not in known:
                     self.store.event("model", warning)
+            process = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')} {os.getpid()} {self.started:.3f}"
             self.store.add_cost(
-                process=f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')} {os.getpid()} {self.started:.3f}",
+                process=process,
                 forward_passes=segmenter.forward_passes,
                 forward_seconds=segmenter.forward_seconds,
                 wall_seconds=time.perf_counter() - self.started,
             )
+            self.store.set_run(**{PEAK_MEMORY + process: peak_memory(segmenter.device)})
 
     def _describe(self, segmenter: Segmenter, dataset: Dataset, evaluation: Evaluation) -> None:
         if self.store is None:

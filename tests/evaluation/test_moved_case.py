@@ -81,6 +81,8 @@ def folder(tmp_path_factory) -> Path:
         disc = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < radius**2
         for kind in ("images", "labels"):
             values = disc.astype(np.float32 if kind == "images" else np.uint8)
+            if kind == "images":
+                values[0, 0] = 1e-6  # an image that is its own label could not pass
             image = nibabel.Nifti1Image(values, np.diag([*SPACING, 1, 1]))
             nibabel.save(image, made / kind / f"patient_{patient}.nii.gz")
     return made

@@ -19,7 +19,16 @@ from pytest_segrobust.perturbations.point import CLEAN
 from pytest_segrobust.qualification import battery, coverage, metric_checks, perturbation_checks
 from pytest_segrobust.qualification.bench import Bench
 from pytest_segrobust.qualification.check import made
-from pytest_segrobust.verification import decision, failures, patients, results, statistics, verification
+from pytest_segrobust.verification import (
+    betting,
+    decision,
+    failures,
+    patients,
+    results,
+    statistics,
+    strata,
+    verification,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -211,6 +220,38 @@ def patients_share_their_noise(patch) -> None:
             patch.setattr(course, name, lambda keys, *a, fields=fields, **k: fields([(0,)] * len(keys), *a, **k))
 
 
+def strata_not_told_apart(patch) -> None:
+    from pytest_segrobust.datasets.subgroups import Subgroups
+
+    patch.setattr(Subgroups, "strata", lambda self, column: {"all": tuple({case.patient for case in self.cases})})
+
+
+def best_stratum_decides(patch) -> None:
+    badness = strata._badness
+    patch.setattr(strata, "_badness", lambda *arguments: tuple(-x for x in badness(*arguments)[:2]))
+
+
+def nothing_forbids_a_pass(patch) -> None:
+    patch.setattr(loop.Evaluation, "no_pass", "")
+
+
+def bets_with_money_that_is_not_there(patch) -> None:
+    patch.setattr(betting, "WEIGHTS", tuple(2 * weight for weight in betting.WEIGHTS))
+
+
+def bets_that_ignore_what_was_lost(patch) -> None:
+    gains = betting._gains
+    patch.setattr(betting, "_gains", lambda *arguments: abs(gains(*arguments)))
+
+
+def quantile_one_rank_off(patch) -> None:
+    from pytest_segrobust.verification import order_statistics
+
+    found = order_statistics.ranks
+    for module in (order_statistics, coverage):
+        patch.setattr(module, "ranks", lambda *a: tuple(None if rank is None else rank - 1 for rank in found(*a)))
+
+
 MUTATIONS = {
     dsc_inverted: ["M-SHIFT-dsc", "D-MIRRORED", "H-DSC"],
     volume_of_itself: ["M-HALF-volume_bias", "D-VOLUME"],
@@ -239,6 +280,12 @@ MUTATIONS = {
     uncertainty_upside_down: ["H-CORRELATION", "D-ANTI-CORRELATED"],
     attack_leaves_its_ball: ["A-RADIUS-pgd"],
     patients_share_their_noise: ["P-NOISE-DRAWS"],
+    strata_not_told_apart: ["D-SUBGROUP", "D-SUBGROUP-WORST"],
+    best_stratum_decides: ["D-SUBGROUP", "D-SUBGROUP-WORST"],
+    nothing_forbids_a_pass: ["D-LEAK-DSC", "D-BATCH-DEPENDENT-DSC", "D-ORDER-DEPENDENT-DSC", "D-RANDOM-CLOCK-DSC"],
+    bets_with_money_that_is_not_there: ["C-BET-ZEROS", "C-BET-71"],
+    bets_that_ignore_what_was_lost: ["C-BET-ANY-TIME", "C-BET-ENROLLED"],
+    quantile_one_rank_off: ["C-QUANTILE-0.5-20", "C-QUANTILE-0.95-59"],
 }
 """Each mutation with the checks of which every single one must see it."""
 

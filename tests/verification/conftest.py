@@ -51,6 +51,7 @@ class FakeEvaluation:
     attack_notes: tuple[str, ...] = ()
     has_surrogate: bool = False
     fresh: Model | None = None
+    no_pass: str = ""
 
     @property
     def uncertainty(self) -> dict[str, Any]:

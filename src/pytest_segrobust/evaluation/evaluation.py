@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..datasets.leakage import leak
 from ..errors import DataError
 from ..perturbations.catalogue import catalogue
 from ..perturbations.point import CLEAN, Point
@@ -117,6 +118,11 @@ class Evaluation:
         if self._unsteady is None:
             self._unsteady = unsteady(self)
         return self._unsteady
+
+    @property
+    def no_pass(self) -> str:
+        """Why nothing may pass, whatever the numbers; "" where nothing forbids it. Looks at the cases of the first batch."""
+        return leak(self.dataset, self.first_tile) or self.unsteady
 
     @property
     def has_surrogate(self) -> bool:

@@ -113,6 +113,9 @@ class RequirementResult:
     structures: list[dict[str, Any]] = field(default_factory=list)  # per structure: estimate, interval, worst, verdict
     strata: list[dict[str, Any]] = field(default_factory=list)
     # per stratum: column, stratum, whether it decides, verdict, estimate, interval, n_patients, worst, holm or reason
+    quantiles: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # median and claimed quantile over patients, in words too
     cases: list[CaseResult] = field(default_factory=list)
     search: dict[str, Any] = field(default_factory=dict)  # how it was searched; "caveats": warnings of this case
     warnings: list[str] = field(default_factory=list)

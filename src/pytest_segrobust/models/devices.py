@@ -86,6 +86,22 @@ def default_batch_size(device: torch.device, shape: Sequence[int], channels: int
     return max(1, min(LARGEST_BATCH, int(0.5 * memory / (voxels * (BYTES_PER_VOXEL + 4 * channels)))))
 
 
+def peak_memory(device: torch.device) -> dict[str, int | None]:
+    """The most memory in bytes that this process took so far, and the most of its GPU; None where that is not told."""
+    taken: int | None = None
+    try:
+        import resource
+
+        taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    except ImportError:  # Windows
+        pass
+    if device.type != "cuda":
+        return {"process": taken, "device": None}
+    import torch
+
+    return {"process": taken, "device": torch.cuda.max_memory_allocated(device)}
+
+
 def _torch_build() -> str:
     """What torch was built for, read from its version file: importing torch takes seconds."""
     try:

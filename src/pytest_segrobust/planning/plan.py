@@ -16,17 +16,25 @@ from ..evidence.store import Store
 from ..perturbations.catalogue import catalogue
 from ..requirements.sentence import render
 from ..requirements.spec import load
+from ..verification.decision import SHARES, Criterion
+from ..verification.planned_bets import need_by_betting
 from ..verification.planning import Need, Spending, least_patients, need, spending, windows
 from ..verification.profiles import profile as budget_of
+from ..verification.statistic_criterion import criterion_of
 from ..verification.statistics import zero_failure_bound
+from ..verification.stopping_early import range_of
+from .memory import memory
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ..datasets.dataset import Dataset
     from ..evidence.records import RequirementResult
     from ..requirements.requirement import Requirement
     from ..requirements.spec import Spec
+    from ..verification.profiles import Budget
+    from .memory import Memory
 
 PICTURES = 4  # cases of each requirement, clean and perturbed: predicted anew, with their whole batches
 _BATCH = 4  # where [model] batch_size is not stated, and no device is known
@@ -60,6 +68,7 @@ class Plan:
     seconds_per_pass: float | None
     wall_share: float | None  # wall time over the time of forward passes, in the pilot
     power: float
+    memory: Memory
     notes: tuple[str, ...]
 
     @property
@@ -94,7 +103,7 @@ def plan(
         channels=loaded.model.channels,
     )
     dataset.check()
-    counts, axes = _windows(loaded, dataset)
+    counts, axes, shapes = _windows(loaded, dataset)
     size = loaded.model.batch_size or _BATCH
     tiles = tiling(dataset.cases, size=size, screening_patients=budget.screening_patients, seed=seed)
     screening = [case.id for tile in tiles.screening_tiles for case in tile]
@@ -125,6 +134,7 @@ def plan(
         seconds_per_pass=found.seconds_per_pass if found else None,
         wall_share=found.wall_share if found else None,
         power=power,
+        memory=memory(loaded.model, shapes, batch=size, pilot=found.run if found else None),
         notes=tuple(_notes(planned, found, power)),
     )
 
@@ -159,6 +169,7 @@ class _Pilot:
     seconds_per_pass: float | None
     wall_share: float | None
     n_patients: int
+    run: Mapping[str, Any]
 
     @classmethod
     def open(cls, directory: Path) -> _Pilot:
@@ -174,6 +185,7 @@ class _Pilot:
             seconds / passes if passes else None,
             cost["wall_seconds"] / seconds if seconds else None,
             int((run.get("data") or {}).get("n_patients", 0)),
+            run,
         )
 
     def values(self, requirement: Requirement) -> np.ndarray | None:
@@ -196,7 +208,7 @@ class _Pilot:
 def _planned(
     requirement: Requirement,
     spec: Spec,
-    budget: Any,
+    budget: Budget,
     cost: _Cost,
     pilot: _Pilot | None,
     *,
@@ -217,24 +229,38 @@ def _planned(
         passes=math.ceil(cost.predictions(spent) + cost.attacks(spent)),
         attack_passes=math.ceil(cost.attacks(spent)),
         least=least_patients(requirement),
-        need=None if values is None else need(requirement, values, power=power, patients=patients),
+        need=None if values is None else _need(requirement, spec, budget, values, power=power, patients=patients),
         minimum=spec.decision.minimum_patients,
     )
 
 
-def _windows(spec: Spec, dataset: Dataset) -> tuple[dict[str, int], int]:
-    """How often the network is called for each case, by one pass of it, and how many axes it sees."""
+def _need(
+    requirement: Requirement, spec: Spec, budget: Budget, values: np.ndarray, *, power: float, patients: int
+) -> Need:
+    """By the rule that will decide: betting where [decision] asks for it, on means alone."""
+    decision, mean = spec.decision, type(criterion_of(requirement, seed=0)) is Criterion
+    share = requirement.patients is not None or requirement.measure.metric in SHARES
+    early = decision.stop_early and budget.may_stop and range_of(requirement.measure) is not None
+    early = early and bool(requirement.domains) and requirement.for_each is None
+    if not mean or share or not (early or decision.method == "betting"):
+        return need(requirement, values, power=power, patients=patients)
+    return need_by_betting(requirement, values, power=power, patients=patients, early=early)
+
+
+def _windows(spec: Spec, dataset: Dataset) -> tuple[dict[str, int], int, list[tuple[int, ...]]]:
+    """How often the network is called for each case, by one pass of it, how many axes it sees, and the images' shapes."""
     settings = spec.model
-    counts, axes = {}, 3
+    counts, axes, shapes = {}, 3, []
     for case in dataset.cases:
         shape = read_case_header(case, channels=settings.channels, channel_axis=spec.data.channel_axis).shape
+        shapes.append(tuple(shape))
         slices = 1
         if settings.dimensions == 2 and len(shape) == 3:
             slices, shape = shape[-1], shape[:2]
         axes = len(shape)
         fitting = settings.window if settings.window and len(settings.window) == axes else None
         counts[case.id] = slices * windows(shape, fitting, settings.overlap)
-    return counts, axes
+    return counts, axes, shapes
 
 
 def _repeats(spec: Spec, axes: int) -> int:

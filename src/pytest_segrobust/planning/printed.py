@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..comparison.printed import printable
 from ..evidence.rounding import percent, rounded
 from ..evidence.words import level
+from .memory import lines as memory_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,9 @@ def print_plan(plan: Plan, console: Console) -> None:
 def lines(plan: Plan) -> Iterator[str]:
     """All that is no row of the table."""
     yield f"at the most {plan.passes} forward passes{_time(plan, plan.passes)}, {plan.clean_passes} of them on clean images"
+    if not plan.seconds_per_pass:
+        yield "time: a pilot run of the same model on this machine tells it (--pilot REPORT)"
+    yield from memory_lines(plan.memory)
     for each in plan.requirements:
         words = "; ".join(need.words for need in (each.least, each.need) if need is not None and need.words)
         if words:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..datasets.leakage import leaks
 from ..evidence.store import Store
 from ..perturbations.point import CLEAN, Point
 from .bench import SETS
 from .check import Planned, at_most, holds
-from .leakage import leaks
 from .planted import DEFECTS, UNDERPOWERED, honest
 from .repeatability import disturbances
 
@@ -31,14 +31,14 @@ UNSTEADY = {
     "RandomByTorch": ("D-RANDOM-TORCH", "draws from torch's generator", "draws random numbers"),
     "RandomByClock": ("D-RANDOM-CLOCK", "draws from a generator that no seed reaches", "measured again"),
 }
-"""Models that pass every requirement on fixed tiles, and what must be said of them."""
+"""Models that score well in fixed tiles, and what the finer look of `repeatability` must say of them."""
 
 SIGMA = Point.of("gaussian noise", sigma=0.05)
 EPSILON = 0.05
 
 
 def plan(bench: Bench) -> Iterator[Planned]:
-    """Honest models, underpowered sets, defects by verdict, then those that no verdict sees."""
+    """Honest models, underpowered sets, defects by verdict, then the finer look at what a run would not pass either."""
     for each in (*honest(), *UNDERPOWERED, *DEFECTS):
         yield _by_verdict(bench, each)
     yield from _unsteady(bench)

@@ -46,6 +46,13 @@ AMBIGUOUS: Mapping[str, str] = {
 }
 """What is required of models that say how uncertain they are."""
 
+SITES: Mapping[str, str] = {
+    "ALL": f"DSC {NOISE} is at least 0.6",
+    "EACH": f"DSC {NOISE} is at least 0.8 for each site",
+    "WORST": f"DSC {NOISE} is at least 0.8 in the worst site",
+}
+"""What is required where sites count by themselves, and what would be asked of all patients together."""
+
 
 @dataclass(frozen=True)
 class Set:
@@ -72,6 +79,7 @@ SETS: Mapping[str, Set] = {
     "ambiguous": Set("ambiguous", TWENTY, AMBIGUOUS),
     "many": Set("organs", Patients(140, 50, 10), {"RARE": "gross failure rate is below 2 %"}),
     "few": Set("organs", Patients(3, 3, 0), {"MEAN": "DSC is at least 0.65", "MOST": ORGANS["MOST"]}),
+    "sites": Set("organs", Patients(14, 6, 0), SITES),
     "scans": Set("organs", Patients(5, 2, 0), {"MOST": ORGANS["MOST"]}, scans=3),
 }
 SPEC = """
@@ -80,9 +88,10 @@ SPEC = """
 batch_size = 3
 
 [data]
-images = "images/{{patient}}_{{scan}}.nii"
-labels = "labels/{{patient}}_{{scan}}.nii"
+images = "images/{{site}}_{{patient}}_{{scan}}.nii"
+labels = "labels/{{site}}_{{patient}}_{{scan}}.nii"
 patient = "{{patient}}"
+report_strata = []
 intensity = {{ window = [0.0, 1.0] }}
 """
 
@@ -111,7 +120,15 @@ class Bench:
         spec = self._open(name)[0]
         asked = next(each for each in spec.requirements if each.id == requirement)
         evaluation = self.evaluation(name, model, requirement, store=store)
-        return verify(asked, evaluation, decision=spec.decision, budget=self.budget, seed=self.seed)
+        return verify(
+            asked,
+            evaluation,
+            decision=spec.decision,
+            budget=self.budget,
+            seed=self.seed,
+            subgroups=evaluation.dataset.subgroups,
+            report_strata=spec.data.report_strata,
+        )
 
     def _settings(self, name: str, models: tuple[str, ...]) -> RunSettings:
         folder = self.folder / name

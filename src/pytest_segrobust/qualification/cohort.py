@@ -34,7 +34,7 @@ class Patients:
 
 
 def write_cohort(folder: Path, kind: str, patients: Patients, *, seed: int, scans: int = 1) -> None:
-    """Images and labels, `scans` of each patient, below `folder`.
+    """Images and labels, `scans` of each patient, below `folder`; a file's name begins with its site.
 
     "organs": two discs, left (1) and right (2). "watermarked": these, with the label in the last bits of the image.
     "copied": images that are the label itself. "ambiguous": one disc (1) with a rim of its patient's own width, whose
@@ -49,7 +49,7 @@ def write_cohort(folder: Path, kind: str, patients: Patients, *, seed: int, scan
     for number, site in enumerate(rng.permutation(list(patients.sites))):
         for scan in range(scans):
             image, label = _scan(kind, SITES[site], rng)
-            name = f"patient{number:03d}_{scan}.nii"
+            name = f"{site}_patient{number:03d}_{scan}.nii"
             for part, voxels in (("images", image.astype(np.float32)), ("labels", label.astype(np.uint8))):
                 nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / part / name)  # type: ignore[no-untyped-call]
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..verification import betting
 from ..verification.decision import decide
+from ..verification.order_statistics import ranks
 from ..verification.statistics import clopper_pearson, mean_interval, tolerance_interval, zero_failure_bound
 from .check import at_most, holds, number
 
@@ -25,9 +27,11 @@ SEED = 20  # fixed, so that the simulation cannot fail by chance on one machine 
 
 
 def plan() -> Iterator[Planned]:
-    """Means of patients' values, shares of patients, and verdicts at the limit."""
+    """Means of patients' values, bets on them, shares and quantiles of patients, and verdicts at the limit."""
     yield from _means()
+    yield from _bets()
     yield from _shares()
+    yield from _quantiles()
     yield from _verdicts()
 
 
@@ -66,6 +70,56 @@ def _misses(draw: Callable[[np.random.Generator], np.ndarray], side: str) -> flo
 def _nested(values: np.ndarray) -> bool:
     narrow, wide = (mean_interval(values, level) for level in (0.95, 0.99))
     return wide.low < narrow.low < float(values.mean()) < narrow.high < wide.high
+
+
+def _bets() -> Iterator[Planned]:
+    """Bounds by betting: the money after patients who lose nothing in closed form, and how often bounds miss at any look."""
+    weights, bets = np.array(betting.WEIGHTS), np.array(betting.BETS)
+    yield number(
+        "C-BET-ZEROS",
+        "money against a mean drop of 0.05 after 71 patients who lose nothing, by its closed form",
+        float(np.log((weights * (1 + bets * 0.05 / 0.95) ** 71).sum() / weights.sum())),
+        lambda: float(betting.log_money(np.zeros(71), 0.05, 1.0)),
+    )
+    yield holds(
+        "C-BET-71",
+        "71 patients who lose nothing show a mean drop below 0.05, and 70 do not",
+        "so",
+        lambda: betting.upper_bound(np.zeros(71), 1.0) <= 0.05 < betting.upper_bound(np.zeros(70), 1.0),
+    )
+    yield at_most(
+        "C-BET-ANY-TIME",
+        f"how often a mean at its limit is passed at any of 100 looks: {RUNS} sets, 5 % of patients lose all",
+        ALLOWED,
+        lambda: _passed_at_any_look(None),
+    )
+    yield at_most(
+        "C-BET-ENROLLED",
+        f"the same of the mean of 100 enrolled patients, 80 of whom are seen in random order: {RUNS} orders",
+        ALLOWED,
+        lambda: _passed_at_any_look(100),
+    )
+
+
+def _passed_at_any_look(enrolled: int | None) -> float:
+    rng = np.random.default_rng(SEED)
+    if enrolled is None:
+        values = (rng.random((RUNS, 100)) < 0.05).astype(float)
+    else:
+        values = rng.permuted(np.tile(np.repeat([1.0, 0.0], [5, enrolled - 5]), (RUNS, 1)), axis=1)[:, :80]
+    money = betting.log_money(values, 0.05, 1.0, enrolled=enrolled, running=True)
+    return float((money >= -math.log1p(-CONFIDENCE)).any(axis=1).mean())
+
+
+def _quantiles() -> Iterator[Planned]:
+    """Order statistics of a median and of the 95 % quantile, from tables of the binomial distribution."""
+    for share, n, expected in ((0.5, 20, (6, 15)), (0.5, 10, (2, 9)), (0.95, 59, (53, 59)), (0.95, 58, (52, None))):
+        yield holds(
+            f"C-QUANTILE-{share}-{n}",
+            f"which of {n} sorted values bound the {share} quantile",
+            f"from below the {expected[0]}th, from above {f'the {expected[1]}th' if expected[1] else 'none'}",
+            lambda share=share, n=n, expected=expected: ranks(n, share, CONFIDENCE) == expected,  # type: ignore[misc]
+        )
 
 
 def _shares() -> Iterator[Planned]:

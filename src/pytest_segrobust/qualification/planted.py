@@ -56,6 +56,19 @@ def _says_constant(result: RequirementResult) -> str:
     return "" if "uncertainty is the same" in result.reason or "constant" in result.reason else "the reason is missing"
 
 
+def _names_the_site(result: RequirementResult) -> str:
+    """Site B, and it alone, is shown to be bad."""
+    verdicts = {each["stratum"]: each["verdict"] for each in result.strata}
+    return "" if verdicts == {"A": "passed", "B": "failed"} else f"by site: {verdicts}"
+
+
+def _says(words: str) -> Callable[[RequirementResult], str]:
+    return lambda result: "" if words in result.reason else "the reason is missing"
+
+
+_says_unsteady = _says("depends on more than the image")
+
+
 DEFECTS: tuple[Planted, ...] = (
     Planted("D-IGNORES-A-CLASS", "never says right", "IgnoresAClass", "DSC", also=_all_count),
     Planted("D-MIRRORED", "mixes up left and right", "Mirrored", "DSC"),
@@ -71,7 +84,10 @@ DEFECTS: tuple[Planted, ...] = (
     Planted("D-NAN-DSC", "returns NaN for a third of patients: none leaves the mean", "NaNOnSome", "DSC", also=_all_count),
     Planted("D-RAISES", "raises for a third of patients", "RaisesOnSome", "FAILURES", also=_all_count),
     Planted("D-BATCH-BORDER", "loses the last image of each batch", "BatchBorder", "FAILURES", also=_all_count),
-    Planted("D-SUBGROUP", "is bad on two of three sites, a third of patients", "BadSubgroup", "MOST"),
+    Planted("D-SUBGROUP", "is bad on one of two sites: the mean of all patients hides it", "BadSubgroup", "EACH",
+            cohort="sites", also=_names_the_site),
+    Planted("D-SUBGROUP-WORST", "is bad on one of two sites", "BadSubgroup", "WORST", cohort="sites", also=_names_the_site),
+    Planted("D-SUBGROUP-SHARE", "is bad on two of three sites, a third of patients", "BadSubgroup", "MOST"),
     Planted("D-RARE", "loses 1 patient of 20: too few to fail, but never a pass, and the case is named",
             "RareCollapse", "FAILURES", ("inconclusive", "failed"), also=_names_the_case),
     Planted("D-RARE-MANY", "loses 10 patients of 200", "RareCollapse", "RARE", cohort="many"),
@@ -82,6 +98,13 @@ DEFECTS: tuple[Planted, ...] = (
     Planted("D-ANTI-CORRELATED", "is uncertain where it is right", "AntiCorrelated", "CORRELATION", cohort="ambiguous"),
     Planted("D-CONSTANT", "is equally uncertain of everything, which says nothing", "ConstantUncertainty", "CORRELATION",
             ("not_evaluable",), cohort="ambiguous", also=_says_constant),
+    Planted("D-LEAK-DSC", "returns the image, which is the label", "ReadsTheCopy", "DSC", ("invalid",), cohort="copied",
+            also=_says("is its own label")),
+    Planted("D-BATCH-DEPENDENT-DSC", "sees nothing in an image that is alone in its batch", "BatchDependent", "DSC",
+            ("invalid",), also=_says_unsteady),
+    Planted("D-ORDER-DEPENDENT-DSC", "remembers the image before", "OrderDependent", "DSC", ("invalid",), also=_says_unsteady),
+    Planted("D-RANDOM-CLOCK-DSC", "draws from a generator that no seed reaches", "RandomByClock", "DSC", ("invalid",),
+            also=_says_unsteady),
 )  # fmt: skip
 
 UNDERPOWERED: tuple[Planted, ...] = (
@@ -101,4 +124,15 @@ def honest() -> Iterator[Planted]:
     for name in AMBIGUOUS:
         purpose = "a model that knows what it does not know"
         yield Planted(f"H-{name}", purpose, "Ambiguous", name, ("passed",), "ambiguous", _all_count)
+    yield Planted(
+        "H-ALL-OF-BAD-SITE",
+        "a model that is bad on one site, by the mean of all alone: why strata are claimed",
+        "BadSubgroup",
+        "ALL",
+        ("passed",),
+        "sites",
+        _all_count,
+    )
+    for name in ("EACH", "WORST"):
+        yield Planted(f"H-{name}", "an honest model", "Organs", name, ("passed",), "sites")
     yield Planted("H-RARE", "an honest model", "Organs", "RARE", ("passed",), "many", _counts(200, 200))

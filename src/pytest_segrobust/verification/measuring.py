@@ -35,6 +35,10 @@ class Evaluation(Protocol):
         """What a reader must know of the attacks that were made: of a model without gradients, of a stochastic one."""
 
     @property
+    def no_pass(self) -> str:
+        """Why nothing may pass, whatever the numbers: images that are their label, predictions that depend on more than their image."""
+
+    @property
     def has_surrogate(self) -> bool:
         """Whether there is another model to make attacks on."""
 

@@ -190,7 +190,7 @@ def need(requirement: Requirement, values: np.ndarray, *, power: float, patients
     mean, spread = float(values.mean()), float(values.std(ddof=1))
     limit = math.copysign(requirement.limit, mean) if requirement.comparison == "within" else requirement.limit
     needed = patients_needed(values, limit, requirement.confidence, power=power)
-    if not _good(requirement, mean):
+    if not good(requirement, mean):
         return Need(None, f"the pilot's mean of {mean:.3g} does not meet the limit: more patients would show that", 0.0)
     if needed is None:
         return Need(None, "the pilot's mean is at the limit: no number of patients would show it", 0.0)
@@ -219,7 +219,8 @@ def _need_of_share(requirement: Requirement, values: np.ndarray) -> Need:
     return Need(None if needed is None else max(needed, least), f"{words}; if that share stays")
 
 
-def _good(requirement: Requirement, mean: float) -> bool:
+def good(requirement: Requirement, mean: float) -> bool:
+    """Whether a mean is on the good side of the limit."""
     return bool(meets(requirement.comparison, requirement.limit, np.asarray(mean)))
 
 

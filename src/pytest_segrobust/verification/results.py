@@ -17,6 +17,7 @@ from .failures import count_gross_failures
 from .false_alarms import false_alarms
 from .named_alone import named_alone
 from .patients import MEAN
+from .reported_quantiles import reported_quantiles
 from .reported_strata import strata_that_fail
 from .statistic_criterion import StatisticCriterion
 from .words import measured, unit, verdict_reason
@@ -82,6 +83,7 @@ def result(findings: Findings) -> RequirementResult:
         curve=[_curve_point(findings, severity, cell) for severity, cell in findings.curve],
         structures=_structures(findings, lacking, downgraded=verdict != decisive.verdict),
         strata=list(findings.strata),
+        quantiles=reported_quantiles(requirement, decisive),
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},

@@ -43,6 +43,11 @@ class Stratum:
         return self.evaluation.attack_notes
 
     @property
+    def no_pass(self) -> str:
+        """Why nothing may pass: model and data are the same in all strata."""
+        return self.evaluation.no_pass
+
+    @property
     def has_surrogate(self) -> bool:
         """Whether there is another model to make attacks on."""
         return self.evaluation.has_surrogate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_segrobust.errors import SegrobustError
@@ -42,8 +43,9 @@ def verify(
     """The result of a requirement, with all that a report says of it; the same inputs give the same result.
 
     A pass needs every point that was measured on all patients to pass: the worst ones of the search, the corners of the
-    domain, and the points of the degradation curve; of a course over severity, every line to a corner. Errors of the data, of a perturbation or of the machine's files
-    make it invalid, never passed. `first_points` are tried first, such as those that failed in the last run.
+    domain, and the points of the degradation curve; of a course over severity, every line to a corner. Errors of the data,
+    of a perturbation or of the machine's files make it invalid, never passed; so does what
+    `no_pass` says of data or model, since a pass would be of something else than segmenting single images. `first_points` are tried first, such as those that failed in the last run.
     `subgroups` are those of the data: a claim "for each scanner" holds where it does in each of them; of any other claim the
     strata that [data] reports are estimated, and decide nothing.
     """
@@ -61,12 +63,16 @@ def verify(
 
     try:
         if requirement.for_each is None:
-            return verified(evaluation, None if subgroups is None else subgroups.reported(report_strata))[0]
-        if subgroups is None:
+            found = verified(evaluation, None if subgroups is None else subgroups.reported(report_strata))[0]
+        elif subgroups is None:
             nowhere = f"the data have no column {requirement.for_each}: list the cases in a table ([data] cases)"
-            return undecided(requirement, "not_evaluable", nowhere)
-        strata = subgroups.strata(requirement.for_each)
-        return verify_each(requirement, evaluation, strata, verified, minimum_patients=decision.minimum_patients)
+            found = undecided(requirement, "not_evaluable", nowhere)
+        else:
+            strata = subgroups.strata(requirement.for_each)
+            found = verify_each(requirement, evaluation, strata, verified, minimum_patients=decision.minimum_patients)
+        if found.verdict == "passed" and (why := evaluation.no_pass):
+            return replace(found, verdict="invalid", reason=f"{why}; otherwise: {found.reason}")
+        return found
     except (SegrobustError, OSError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return undecided(requirement, "invalid", f"no result: {reason}")
