@@ -159,12 +159,16 @@ class Run:
                 forward_seconds=segmenter.forward_seconds,
                 wall_seconds=time.perf_counter() - self.started,
             )
+            from .origin import keep_loaded_code
+
+            keep_loaded_code(self.store, segmenter, self.settings.spec.parent)
 
     def _describe(self, segmenter: Segmenter, dataset: Dataset, evaluation: Evaluation) -> None:
         if self.store is None:
             return
         from .evaluation.context import tool_source_hash
         from .evidence.provenance import environment
+        from .origin import keep_origin
 
         self.store.set_run(
             tool_sha256=tool_source_hash(),
@@ -183,9 +187,12 @@ class Run:
                 "patient": self.spec.data.patient,
             },
             device=str(segmenter.device),
-            environment=environment(self.settings.spec.parent),
+            environment=environment(self.settings.spec.parent, ignoring=self.settings.report),
             context=evaluation.context,
         )
+        project = self.settings.spec.parent
+        files = evaluation.data_files
+        keep_origin(self.store, segmenter, dataset, files, project=project, seed=self.settings.seed)
 
 
 def _source(segmenter: Segmenter) -> dict[str, Any]:
