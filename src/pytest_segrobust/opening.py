@@ -57,6 +57,7 @@ def open_store(config: pytest.Config) -> Store:
         unread=[],
         selection={"by": options.narrowed_by(config), "deselected": []},
         python_requirements=[],
+        provenance=None,  # of a resumed run: its code may be another by now
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .evidence.process_settings import determinism, threads
 from .evidence.software import installed, lock_files
@@ -30,7 +30,8 @@ def keep_origin(
 ) -> None:
     """Write into the store where the numbers come from; `data_files` are the hashes of `Dataset.hashes`.
 
-    `project` is the folder of the requirement file. The packages are listed by the first process alone.
+    `project` is the folder of the requirement file. The packages are listed by the first process alone, and modules that
+    another process has loaded stay.
     """
     run = store.run()
     soup = run.get("soup") or installed()
@@ -40,7 +41,7 @@ def keep_origin(
         soup=soup,
         provenance={
             "command": shlex.split(command) if isinstance(command, str) else list(command),
-            "code": _named_code(segmenter),
+            "code": [*_named_code(segmenter), *_loaded(run.get("provenance"))],
             "lock_file": locks[0] if locks else None,
             "lock_files": locks,
             "packages": {package["name"]: package["version"] for package in soup},
@@ -67,17 +68,21 @@ def keep_loaded_code(store: Store, segmenter: Segmenter, project: Path) -> None:
         provenance = store.run().get("provenance")
         if provenance is None:
             return
-        named = {(entry["name"], entry["sha256"]) for entry in provenance["code"] if entry["what"] == "loaded"}
+        known = _loaded(provenance)
+        named = {(entry["name"], entry["sha256"]) for entry in known}
         new = [
             {"what": "loaded", "name": name, "sha256": digest}
             for name, digest in found.items()
             if (name, digest) not in named
         ]
         if new:
-            loaded = [entry for entry in provenance["code"] if entry["what"] == "loaded"] + new
             others = [entry for entry in provenance["code"] if entry["what"] != "loaded"]
-            in_order = sorted(loaded, key=lambda entry: (entry["name"], entry["sha256"]))
+            in_order = sorted([*known, *new], key=lambda entry: (entry["name"], entry["sha256"]))
             store.set_run(provenance={**provenance, "code": [*others, *in_order]})
+
+
+def _loaded(provenance: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    return [entry for entry in (provenance or {}).get("code", []) if entry["what"] == "loaded"]
 
 
 def _named_code(segmenter: Segmenter) -> list[dict[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from pytest_segrobust.errors import EvidenceError
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .contents import Contents
+
+
+# a link, a member whose header or checksum is wrong: in a bundle it is a change, and no reason to stop looking
+_UNREADABLE = (EvidenceError, OSError, ValueError, RuntimeError, NotImplementedError, EOFError, BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def check(path: Path, key: str = "") -> Checked:
         facts = []
         if NAME in contents.names:
             findings = list(_files(contents))
-            facts.append(f"{len(contents.names)} files under {NAME}, whose SHA-256 is {sha256(contents, NAME)}")
+            facts += _under(contents)
             findings += _signature(contents, wanted, facts)
         else:
             findings = [
@@ -54,14 +60,14 @@ def check(path: Path, key: str = "") -> Checked:
                 findings.append(Finding(f"not signed: a report folder has no {SIGNATURE}"))
         try:
             report = report_of(contents)
-        except EvidenceError as error:
+        except _UNREADABLE as error:
             if NAME not in contents.names:
                 raise
             findings.append(Finding(str(error)))
         else:
-            findings += inconsistencies(contents, report)
+            findings += _inconsistencies(contents, report)
             facts.append(f"run {report.get('run_id')}: {report.get('verdict')}, {_standing(report)}".replace("_", " "))
-        if isinstance(contents, Archive) and not contents.is_as_written(path):
+        if isinstance(contents, Archive) and not _as_written(contents, path):
             findings.append(
                 Finding(
                     "the archive is not as segrobust bundle wrote it: changed outside of its files, or packed again"
@@ -71,13 +77,17 @@ def check(path: Path, key: str = "") -> Checked:
     return Checked(changes, [finding.text for finding in findings if not finding.changed], facts)
 
 
+def _under(contents: Contents) -> Iterator[str]:
+    with suppress(*_UNREADABLE):
+        yield f"{len(contents.names)} files under {NAME}, whose SHA-256 is {sha256(contents, NAME)}"
+
+
 def _files(contents: Contents) -> Iterator[Finding]:
     """Every file against the manifest, in both directions."""
-    with contents.open(NAME) as stream:
-        content = stream.read()
     try:
-        listed = read_manifest(content)
-    except EvidenceError as error:
+        with contents.open(NAME) as stream:
+            listed = read_manifest(stream.read())
+    except _UNREADABLE as error:
         yield Finding(str(error))
         return
     for name in sorted(listed.keys() | set(contents.names) - {NAME, SIGNATURE}):
@@ -102,6 +112,20 @@ def _files(contents: Contents) -> Iterator[Finding]:
                 yield Finding(f"{name}: has changed")
 
 
+def _inconsistencies(contents: Contents, report: dict[str, Any]) -> Iterator[Finding]:
+    try:
+        yield from inconsistencies(contents, report)
+    except _UNREADABLE as error:
+        yield Finding(f"the files of the run cannot be compared: {error}")
+
+
+def _as_written(archive: Archive, path: Path) -> bool:
+    try:
+        return archive.is_as_written(path)
+    except _UNREADABLE:
+        return False
+
+
 def _signature(contents: Contents, wanted: str, facts: list[str]) -> Iterator[Finding]:
     if SIGNATURE not in contents.names:
         if PUBLIC_KEY in contents.names:
@@ -111,17 +135,17 @@ def _signature(contents: Contents, wanted: str, facts: list[str]) -> Iterator[Fi
         else:
             facts.append("not signed: what ties the manifest to anybody must be kept elsewhere")
         return
+    if PUBLIC_KEY not in contents.names:
+        yield Finding(f"{PUBLIC_KEY}: is missing, so the signature says nothing")
+        return
     parts = {}
-    for name in (NAME, SIGNATURE, PUBLIC_KEY):
-        if name not in contents.names:
-            yield Finding(f"{name}: is missing, so the signature says nothing")
-            return
-        with contents.open(name) as stream:
-            parts[name] = stream.read()
     try:
+        for name in (NAME, SIGNATURE, PUBLIC_KEY):
+            with contents.open(name) as stream:
+                parts[name] = stream.read()
         found = fingerprint(parts[PUBLIC_KEY])
         good = is_signed(parts[PUBLIC_KEY], parts[NAME], parts[SIGNATURE])
-    except EvidenceError as error:
+    except _UNREADABLE as error:
         yield Finding(str(error))
         return
     if not good:
@@ -144,6 +168,6 @@ def _fingerprint_of(key: str) -> str:
         raise EvidenceError(f"{key}: neither a file with a public key nor a fingerprint of 64 digits") from None
 
 
-def _standing(report: dict[str, object]) -> str:
+def _standing(report: dict[str, Any]) -> str:
     record = report.get("record")
     return str(record.get("state")) if isinstance(record, dict) else "its standing was not recorded"

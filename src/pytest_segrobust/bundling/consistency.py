@@ -30,6 +30,7 @@ STORE = "run.sqlite"
 SPEC_FOLDER = "spec/"
 _DATA = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 _DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+_SAID = re.compile(r"<(?:title|desc|text)\b[^>]*>(.*?)</|\b(?:aria-label|class)=\"([^\"]*)\"", re.DOTALL)
 # A run and the one who checks it may have other home folders, which no finding depends on.
 _HOME = re.compile(r"(?:/home/[^/\s\"']+|/Users/[^/\s\"']+|/root|[A-Za-z]:\\+Users\\+[^\\\s\"']+)(?=[/\\])")
 _UNTOLD = object()
@@ -125,7 +126,7 @@ def _page(content: bytes, report: dict[str, Any], folder: Path) -> Iterator[Find
     again = _rendered(folder)
     if again is None:
         yield Finding(f"{PAGE}: cannot be drawn here, so its text was not compared", changed=False)
-    elif _DRAWING.sub("", again) != _DRAWING.sub("", text):
+    elif _DRAWING.sub(_words, again) != _DRAWING.sub(_words, text):
         yield Finding(f"{PAGE}: its text is not what {FILE_NAME} gives")
     elif again != text:
         same = _packages(report).get("matplotlib") == version("matplotlib")
@@ -133,6 +134,11 @@ def _page(content: bytes, report: dict[str, Any], folder: Path) -> Iterator[Find
             "its figures are not what the store gives" if same else "drawn by another matplotlib: figures not compared"
         )
         yield Finding(f"{PAGE}: {why}", changed=same)
+
+
+def _words(drawing: re.Match[str]) -> str:
+    """What a drawing says in words, wherever its lines run."""
+    return " ".join("".join(found) for found in _SAID.findall(drawing[0]))
 
 
 def _rendered(folder: Path) -> str | None:

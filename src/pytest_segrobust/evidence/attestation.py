@@ -80,7 +80,7 @@ def _configuration(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "name": _last(str(spec.get("path") or "requirements")),
                 "digest": {"sha256": spec.get("text_sha256") or spec["sha256"]},
-                "annotations": {key: value for key, value in annotations.items() if value},
+                "annotations": {key: value for key, value in annotations.items() if value is not None},
             }
         )
     if frozen.get("lock_head"):
