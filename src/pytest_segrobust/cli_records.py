@@ -58,18 +58,17 @@ def verify(path: Path, key: str) -> None:
     Exit code 0: nothing has changed. 1: something has, each said in a line. 2: nothing there that can be checked.
     """
     from .bundling.checking import check
+    from .comparison.printed import printable
 
     try:
         checked = check(path, key)
     except EvidenceError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(printable(f"Error: {error}"), err=True)
         raise SystemExit(2) from None
-    for fact in checked.facts:
-        click.echo(fact)
-    for text in checked.untold:
-        click.echo(f"note: {text}")
+    for text in (*checked.facts, *(f"note: {text}" for text in checked.untold)):
+        click.echo(printable(text))
     for text in checked.changes:
-        click.echo(f"CHANGED: {text}")
+        click.echo(printable(f"CHANGED: {text}"))
     click.echo("unchanged" if checked.intact else f"NOT as it was made: {len(checked.changes)} findings")
     if not checked.intact:
         raise SystemExit(1)

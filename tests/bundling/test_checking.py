@@ -268,3 +268,12 @@ def findings(path: Path) -> list[str]:
         return check(path).changes
     except EvidenceError as error:
         return [str(error)]
+
+
+def test_a_report_of_any_other_form_is_a_finding_and_no_crash(report_folder: Path, not_drawn) -> None:
+    path = report_folder / "report.json"
+    text = path.read_text(encoding="utf-8")
+    for key in json.loads(text):
+        for value in ("x", [7]):
+            path.write_text(json.dumps({**json.loads(text), key: value}), encoding="utf-8")
+            assert findings(report_folder), f"{key} = {value}"

@@ -47,7 +47,7 @@ def check(path: Path, key: str = "") -> Checked:
     """
     wanted = _fingerprint_of(key) if key else ""
     with open_contents(path) as contents:
-        facts = []
+        facts: list[str] = []
         if NAME in contents.names:
             findings = list(_files(contents))
             facts += _under(contents)
@@ -117,6 +117,8 @@ def _inconsistencies(contents: Contents, report: dict[str, Any]) -> Iterator[Fin
         yield from inconsistencies(contents, report)
     except _UNREADABLE as error:
         yield Finding(f"the files of the run cannot be compared: {error}")
+    except (KeyError, TypeError, AttributeError, IndexError):  # keys of another kind than any run writes
+        yield Finding("report.json: not of the form that a run writes")
 
 
 def _as_written(archive: Archive, path: Path) -> bool:
