@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import __version__
+from . import __version__, cli_records
 from .errors import SegrobustError
 
 
@@ -275,6 +275,10 @@ def qualify(output: Path, *, seed: int) -> None:
         click.echo(path)
     if not found.passed:
         raise SystemExit(1)
+
+
+for _command in cli_records.COMMANDS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .progress import progress_line
 from .python_requirements import PythonRequirement, comparisons_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from .assertions import Segrobust
@@ -116,6 +116,14 @@ def declare(config: pytest.Config, items: list[pytest.Item]) -> None:
             )
         taken[identifier] = item
     recording.declare(config, {item.nodeid: item.stash[requirement_key] for item in taken.values()})
+
+
+def note_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember the requirements among items that are not to be run: this run is of a part."""
+    for item in items:
+        requirement = item.stash.get(requirement_key, None)
+        if requirement is not None:
+            recording.note_deselected(item.config, requirement.id)
 
 
 def refuse_without_model(session: pytest.Session) -> None:

@@ -55,6 +55,9 @@ def open_store(config: pytest.Config) -> Store:
         command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         run_id=uuid.uuid4().hex,
         unread=[],
+        selection={"by": options.narrowed_by(config), "deselected": []},
+        python_requirements=[],
+        provenance=None,  # of a resumed run: its code may be another by now
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),
@@ -97,11 +100,15 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
     known.append(spec)
     store = config.stash.get(store_key, None)
     if store is not None:
+        from .freezing import frozen_state, texts
+
         store.declare([declaration(requirement) for requirement in spec.requirements])
         store.set_run(
             spec={"path": str(known[0].path), "sha256": known[0].sha256, "text_sha256": known[0].text_sha256},
             specs=[{"path": str(each.path), "sha256": each.sha256} for each in known],
             warnings=_notes(known),
+            freeze=frozen_state(known),
+            files=texts(known),  # as they were run: a bundle must not take those of another day
         )
 
 

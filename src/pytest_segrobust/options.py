@@ -187,6 +187,16 @@ def refuse_specs_without_model(config: pytest.Config, node_ids: Sequence[str]) -
             raise pytest.UsageError(NO_MODEL.format(spec=name))
 
 
+def narrowed_by(config: pytest.Config) -> list[str]:
+    """What on the command line may leave out requirements that this run then never hears of.
+
+    -k and -m are told by what they deselect; --lf passes over whole files of Python tests, and a node id over the rest of one.
+    """
+    found = ["--lf"] if config.getoption("lf", default=False) else []
+    nodes = (argument.partition("::") for argument in config.args if "::" in argument)
+    return found + [f"{Path(file).name}::{node}" for file, _, node in nodes]
+
+
 def _several(config: pytest.Config, name: str) -> list[tuple[str, Path]]:
     given: list[str] = config.getoption(f"segrobust_{name}")
     if given:

@@ -9,6 +9,7 @@ import pytest
 from . import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .assertions import Segrobust
@@ -54,6 +55,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from . import collection
 
     collection.declare(config, items)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """The report says which requirements -k, -m, --lf or --deselect left out."""
+    from . import collection
+
+    collection.note_deselected(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

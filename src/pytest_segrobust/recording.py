@@ -148,7 +148,8 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
-        from .evidence.terminal import failure_text, stress_line, summary_lines
+        from .evidence.report import build_report
+        from .evidence.terminal import failure_text, record_lines, stress_line, summary_lines
 
         terminalreporter.section("segmentation robustness")
         results = list(self.store.results().values())
@@ -167,6 +168,8 @@ class Recorder:
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
         self._say_comparison(terminalreporter)
+        for line, settled in record_lines(build_report(self.store)):
+            terminalreporter.write_line(line, **({} if settled else {"yellow": True}))
         if self.page_error:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
         else:
@@ -221,8 +224,25 @@ def declare(config: pytest.Config, requirements: Mapping[str, Requirement | Pyth
     if store is None:
         return
     store.declare([opening.declaration(requirement) for requirement in requirements.values()])
-    # a worker that dies leaves no more than the node id of what it was at
-    store.set_run(nodes={node_id: requirement.id for node_id, requirement in requirements.items()})
+    from .python_requirements import PythonRequirement
+
+    store.set_run(
+        # a worker that dies leaves no more than the node id of what it was at
+        nodes={node_id: requirement.id for node_id, requirement in requirements.items()},
+        python_requirements=[each.id for each in requirements.values() if isinstance(each, PythonRequirement)],
+    )
+
+
+def note_deselected(config: pytest.Config, requirement: str) -> None:
+    """A requirement that was collected and is not to be run."""
+    store = config.stash.get(store_key, None)
+    if store is None:
+        return
+    with store.exclusive():  # every worker says the same
+        selection = store.run().get("selection") or {}
+        known = selection.get("deselected") or []
+        if requirement not in known:
+            store.set_run(selection={**selection, "deselected": [*known, requirement]})
 
 
 def keep(item: pytest.Item, result: RequirementResult) -> None:

@@ -153,6 +153,7 @@ class Run:
     def write_cost(self, segmenter: Segmenter) -> None:
         """Keep what this process has spent so far, and what looked wrong in the model's outputs."""
         from .models.devices import peak_memory
+        from .origin import keep_loaded_code
 
         if self.store is not None:
             known = {event["text"] for event in self.store.events()}
@@ -167,12 +168,14 @@ class Run:
                 wall_seconds=time.perf_counter() - self.started,
             )
             self.store.set_run(**{PEAK_MEMORY + process: peak_memory(segmenter.device)})
+            keep_loaded_code(self.store, segmenter, self.settings.spec.parent)
 
     def _describe(self, segmenter: Segmenter, dataset: Dataset, evaluation: Evaluation) -> None:
         if self.store is None:
             return
         from .evaluation.context import tool_source_hash
         from .evidence.provenance import environment
+        from .origin import keep_origin
 
         self.store.set_run(
             tool_sha256=tool_source_hash(),
@@ -191,9 +194,12 @@ class Run:
                 "patient": self.spec.data.patient,
             },
             device=str(segmenter.device),
-            environment=environment(self.settings.spec.parent),
+            environment=environment(self.settings.spec.parent, ignoring=self.settings.report),
             context=evaluation.context,
         )
+        project = self.settings.spec.parent
+        files = evaluation.data_files
+        keep_origin(self.store, segmenter, dataset, files, project=project, seed=self.settings.seed)
 
 
 def _source(segmenter: Segmenter) -> dict[str, Any]:

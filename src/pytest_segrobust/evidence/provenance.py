@@ -20,10 +20,11 @@ _DISTRIBUTION = "pytest-segrobust"
 _BESIDES = ("onnx", "onnxruntime", "numpy", "torch", "monai")  # extras of ours that change numbers when they are there
 
 
-def environment(project: Path | None = None) -> dict[str, Any]:
+def environment(project: Path | None = None, *, ignoring: Path | None = None) -> dict[str, Any]:
     """The machine and the software of this process; `torch` is described only where it is loaded already.
 
-    `project` is a folder of the user's, whose git state is told ("git" is None where it has none).
+    `project` is a folder of the user's, whose git state is told ("git" is None where it has none); `ignoring` is the
+    report folder, which makes no project dirty.
     """
     return {
         "os": platform.platform(),
@@ -33,7 +34,7 @@ def environment(project: Path | None = None) -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": packages(),
         "torch": _torch(),
-        "git": git_state(project) if project is not None else None,
+        "git": git_state(project, ignoring=ignoring) if project is not None else None,
     }
 
 
@@ -58,12 +59,20 @@ def packages() -> dict[str, str]:
     return versions
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """`commit` and `dirty` of the repository that holds `folder`; None where there is no git or no commit."""
+def git_state(folder: Path, *, ignoring: Path | None = None) -> dict[str, Any] | None:
+    """`commit` and `dirty` of the repository that holds `folder`; None where there is no git or no commit.
+
+    What a run itself writes is no change of a project: caches, and the folder `ignoring`, unless the project lies in it.
+    """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return None
-    changed = _git(folder, "status", "--porcelain")
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    left_out = [f":(exclude,glob)**/{name}/**" for name in ("__pycache__", ".hypothesis", ".pytest_cache")]
+    if ignoring is not None and top and ignoring.resolve().is_relative_to(Path(top).resolve()):
+        name = ignoring.resolve().relative_to(Path(top).resolve()).as_posix()
+        left_out += [] if folder.resolve().is_relative_to(ignoring.resolve()) else [f":(exclude,top,literal){name}"]
+    changed = _git(Path(top or folder), "status", "--porcelain", "--", ".", *left_out)
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,9 @@ from pytest_segrobust import __version__
 
 from . import strict_json
 from .atomic_write import write_atomically
+from .home import without_home as _without_home
 from .records import RequirementResult
+from .standing import standing
 from .verdicts import counts, overall
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 Status = Literal["running", "complete", "incomplete", "interrupted"]
 SCHEMA_VERSION = 1
 FILE_NAME = "report.json"
+
+# Keys that the run sets under the same name, see `schemas/report.schema.json`.
+_KEPT = ("freeze", "deviations", "sign_off", "trace", "independence", "use_ledger", "provenance", "soup")
 
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
@@ -51,7 +55,7 @@ def build_report(store: Store) -> dict[str, Any]:
         "stress_verdicts": counts(result.verdict for result in results if not result.gates),
         "started": run.get("started"),
         "finished": run.get("finished"),
-        "command": command if isinstance(command, str) else shlex.join(command),
+        "command": _without_home(command if isinstance(command, str) else shlex.join(command)),
         "profile": run.get("profile"),
         "seed": run.get("seed"),
         "device": run.get("device"),
@@ -64,8 +68,11 @@ def build_report(store: Store) -> dict[str, Any]:
         "warnings": list(run.get("warnings", [])),
         "events": store.events(),
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
-        "requirements": [result.to_json() for result in results],
+        "requirements": [{**result.to_json(), "replay": _without_home(result.replay)} for result in results],
+        # what not every run has; a reader must not take an absent one for an empty one
+        **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},
     }
+    report["record"] = standing(report, run)
     plain: dict[str, Any] = strict_json.plain(report)
     return plain
 
@@ -75,9 +82,14 @@ def write_report(store: Store, directory: Path, *, status: Status) -> Path:
 
     Processes that report on one store take turns, so that an older report never replaces a newer one.
     """
+    from .companions import write_companions
+
     with store.exclusive():
         store.set_run(status=status)
-        return write_atomically(Path(directory) / FILE_NAME, strict_json.dumps(build_report(store)))
+        report = build_report(store)
+        path = write_atomically(Path(directory) / FILE_NAME, strict_json.dumps(report))
+        write_companions(report, Path(directory))
+        return path
 
 
 def result_of(entry: Mapping[str, Any]) -> RequirementResult:
@@ -108,13 +120,3 @@ def _data(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(excluded, Mapping):
         excluded = [{"case": case, "reason": reason} for case, reason in excluded.items()]
     return {"n_cases": 0, "n_patients": 0, **data, "excluded": excluded}
-
-
-def _without_home(value: Any) -> Any:
-    """The value with the reader's home folder as "~" in every text: a report names no user."""
-    if isinstance(value, dict):
-        return {key: _without_home(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_home(item) for item in value]
-    home = os.environ.get("HOME") or os.environ.get("USERPROFILE") or ""
-    return value.replace(home, "~") if isinstance(value, str) and len(home) > 1 else value

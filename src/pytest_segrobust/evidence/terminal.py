@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import words
+from .standing import WORDS as STANDINGS
 from .verdicts import MEANINGS, WORDS, counts
 
 if TYPE_CHECKING:
@@ -89,6 +90,18 @@ def stress_line(results: Iterable[RequirementResult]) -> str:
     if not found:
         return ""
     return f"stress, does not gate: {words.counted(counts(result.verdict for result in found))}"
+
+
+def record_lines(report: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """What the run may be used as and whether its requirements were frozen; and of each line whether nothing stands against it."""
+    record = report["record"]
+    frozen = report.get("freeze") or {}
+    lines = [(f"record: {STANDINGS[record['state']]}", record["state"] != "test_run")]
+    if record["state"] == "test_run":
+        lines += [(f"  {why}", False) for why in record["why"]]
+    elif frozen:
+        lines.append((f"  {frozen['words']}", True))
+    return lines
 
 
 def _verdict(result: RequirementResult) -> str:

@@ -160,9 +160,7 @@ class Segmenter:
 
     def description(self) -> dict[str, Any]:
         """The model as plain data, for provenance; the same in every process of a run."""
-        settings, members = self.settings, self._networks.members
-        functions = {code.name: code for code in [*(m.code for m in members), self._preprocess] if code is not None}
-        folders = {folder for code in functions.values() for folder in (code.root, package_of(code.source))}
+        settings, members, functions = self.settings, self._networks.members, self._functions
         return {
             "paths": [member.path for member in members],
             "kinds": [member.kind for member in members],
@@ -171,13 +169,23 @@ class Segmenter:
             "code": [
                 {"function": name, "file": code.source.name, "sha256": code.sha256} for name, code in functions.items()
             ],
-            "sources_sha256": sha256_of_sources(folders),
+            "sources_sha256": sha256_of_sources(self.code_folders),
             "device": self.device.type,  # without its number: workers on several GPUs are one run
             "device_name": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "",
             "dtype": str(self.dtype).removeprefix("torch."),
             **settings.model_dump(exclude={"network", "batch_size"}),
             "window": list(self.window) if self.window else None,
         }
+
+    @property
+    def code_folders(self) -> set[Path]:
+        """The folders that hold the user's code: of the spec, and of the packages that its functions belong to."""
+        return {folder for code in self._functions.values() for folder in (code.root, package_of(code.source))}
+
+    @property
+    def _functions(self) -> dict[str, UserFunction]:
+        named = [*(member.code for member in self._networks.members), self._preprocess]
+        return {code.name: code for code in named if code is not None}
 
     def _groups(self, images: Sequence[torch.Tensor]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
         """Padded shapes, each with the images that may share a batch: all of that shape, or one volume's slices."""

@@ -57,6 +57,7 @@ class Spec:
     text_sha256: str
     warnings: tuple[str, ...] = ()
     attack: AttackSettings = field(default_factory=AttackSettings)
+    canonical: str = ""  # the text that `sha256` is of
 
 
 class _File:
@@ -102,6 +103,7 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
             *cautions(requirements, tuple(parsed.model.classes), catalogue),
         ),
         attack=parsed.attack,
+        canonical=text,
     )
 
 
