@@ -20,14 +20,16 @@ LAYERS = (
     {"evaluation"},
     {"verification"},
     {"run"},
-    {"replay", "preview", "comparison", "python_requirements", "options", "progress", "strategies", "workers"},
-    {"estimate", "planning", "release", "qualification"},
+    {"replay", "preview", "comparison", "python_requirements", "options", "progress", "strategies", "workers", "ci"},
+    {"estimate", "planning", "release", "qualification", "junit_types"},
     {"assertions", "opening"},
     {"recording", "cli"},
     {"collection"},
     {"plugin"},
 )
-PYTEST_LAYER = {"plugin", "options", "collection", "opening", "recording", "workers", "python_requirements", "progress"}
+PYTEST_LAYER = {
+    "plugin", "options", "collection", "opening", "recording", "workers", "python_requirements", "progress", "junit_types",
+}  # fmt: skip
 
 
 def room(path: Path) -> str:
