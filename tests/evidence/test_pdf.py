@@ -228,7 +228,7 @@ def test_what_users_wrote_is_never_taken_for_typst(tmp_path: Path):
         assert text.count(part) > 30, part
 
 
-@pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1b", "\u202e", "\u200b", "\ue000", "\ud800", "\U0001f9e0"])
+@pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1b", "\u202e", "\u200b", "\ue000", "\U0001f9e0"])
 def test_a_character_without_a_glyph_is_written_as_its_number(tmp_path: Path, character: str):
     cases = [CaseResult("case", "p", "s", 0.9, 0.5, 0.4)]
     report = small(tmp_path, RequirementResult("R", "s", "failed", measure="DSC drop", cases=cases))

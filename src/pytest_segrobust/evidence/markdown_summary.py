@@ -114,7 +114,7 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
         f"requirements `{(report['spec']['sha256'] or 'none')[:12]}`",
         f"data `{str(data.get('sha256') or 'none')[:12]}`",
         f"{data['n_cases']} cases of {words.patients(data['n_patients'])}",
-        f"run `{escaped(report.get('run_id') or 'none')}`",
+        f"run {escaped(report.get('run_id') or 'none')}",
         f"{report['tool']['name']} {report['tool']['version']}",
     )
     return [" · ".join(about), "", _READING]
