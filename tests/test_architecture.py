@@ -22,6 +22,7 @@ LAYERS = (
     {"run"},
     {
         "bundling",
+        "ci",
         "freezing",
         "replay",
         "preview",
@@ -32,13 +33,15 @@ LAYERS = (
         "strategies",
         "workers",
     },
-    {"estimate", "planning", "release", "qualification"},
+    {"estimate", "planning", "release", "qualification", "junit_types"},
     {"assertions", "opening", "cli_records"},
     {"recording", "cli"},
     {"collection"},
     {"plugin"},
 )
-PYTEST_LAYER = {"plugin", "options", "collection", "opening", "recording", "workers", "python_requirements", "progress"}
+PYTEST_LAYER = {
+    "plugin", "options", "collection", "opening", "recording", "workers", "python_requirements", "progress", "junit_types",
+}  # fmt: skip
 
 
 def room(path: Path) -> str:

@@ -147,19 +147,34 @@ def preview(
 
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path), default=Path("segrobust-report"))
-def report(directory: Path) -> None:
-    """Write report.json and report.html of a run again, from its store; also of a run that was killed."""
-    from .evidence.html import write_html
-    from .evidence.report import write_report
+@click.option(
+    "--format",
+    "formats",
+    default="html",
+    show_default=True,
+    metavar="LIST",
+    help="html, pdf, md, csv, or several: html,pdf",
+)
+def report(directory: Path, formats: str) -> None:
+    """Write report.json of a run again from its store, also of a run that was killed, and render it.
+
+    A report.json that was sent without its store is rendered as it is. Nothing is measured.
+    """
+    from .evidence.formats import named_formats, write_formats
+    from .evidence.report import FILE_NAME, write_report
     from .evidence.store import Store
 
-    with Store.open(directory / "run.sqlite") as store:
-        status = store.run().get("status", "interrupted")
-        if status == "running":
-            # whoever wrote it last did not come to its end, or has not yet; either way it is not complete
-            status = "interrupted"
-        write_report(store, directory, status=status)
-    click.echo(write_html(directory))
+    wanted = named_formats(formats)
+    store_path = directory / "run.sqlite"
+    if store_path.exists() or not (directory / FILE_NAME).exists():
+        with Store.open(store_path) as store:
+            status = store.run().get("status", "interrupted")
+            if status == "running":
+                # whoever wrote it last did not come to its end, or has not yet; either way it is not complete
+                status = "interrupted"
+            write_report(store, directory, status=status)
+    for path in write_formats(directory, wanted):
+        click.echo(path)
 
 
 @main.command()

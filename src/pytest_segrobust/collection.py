@@ -161,7 +161,9 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
         if result.verdict != "passed" and report.passed:
             report.outcome = "failed"
             report.longrepr = f"{requirement.id}: {result.reason}"
-    recording.keep(item, result or _invalid(requirement, _first_line(call)))
+    kept = result or _invalid(requirement, _first_line(call))
+    report.segrobust_verdict = kept.verdict  # type: ignore[attr-defined]  # a string, for xdist
+    recording.keep(item, kept)
     if result is not None and call.excinfo and isinstance(call.excinfo.value, RequirementNotMetError):
         _set_aside(item, report, result)
 

@@ -17,6 +17,7 @@ requirement_key: pytest.StashKey[Requirement | PythonRequirement] = pytest.Stash
 """On an item: the requirement that it decides."""
 
 PROFILES = ("smoke", "ci", "evidence")
+JUNIT_PROFILES = ("generic", "xray", "testrail", "polarion")
 SPEC_NAME = "segrobust.toml"
 
 
@@ -64,6 +65,11 @@ def add(parser: pytest.Parser) -> None:
         metavar="MARGIN",
         help="by how much the model may be worse than the reference: '2 %%', 0.02, '1.5 mm'; one a unit, no default",
     )
+    group.addoption(
+        "--segrobust-junit-profile",
+        choices=JUNIT_PROFILES,
+        help="for whom the properties in --junitxml are written (default: generic, read by nobody as its own)",
+    )
     parser.addini("segrobust_model", "as --segrobust-model, one per line", type="linelist", default=[])
     parser.addini("segrobust_spec", "as --segrobust-spec, one per line", type="linelist", default=[])
     parser.addini("segrobust_report", "as --segrobust-report", default="")
@@ -74,6 +80,7 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("segrobust_resume", "as --segrobust-resume", type="bool", default=False)
     parser.addini("segrobust_reference", "as --segrobust-reference", default="")
     parser.addini("segrobust_margin", "as --segrobust-margin, one per line", type="linelist", default=[])
+    parser.addini("segrobust_junit_profile", "as --segrobust-junit-profile", default="")
 
 
 def models(config: pytest.Config) -> list[str]:
@@ -103,6 +110,14 @@ def profile(config: pytest.Config) -> str:
     text = _one(config, "profile")[0] or "ci"
     if text not in PROFILES:
         raise pytest.UsageError(f"segrobust_profile = {text}: one of {', '.join(PROFILES)}")
+    return text
+
+
+def junit_profile(config: pytest.Config) -> str:
+    """generic, xray, testrail or polarion."""
+    text = _one(config, "junit_profile")[0] or JUNIT_PROFILES[0]
+    if text not in JUNIT_PROFILES:
+        raise pytest.UsageError(f"segrobust_junit_profile = {text}: one of {', '.join(JUNIT_PROFILES)}")
     return text
 
 

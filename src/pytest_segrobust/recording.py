@@ -42,12 +42,14 @@ def start(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--segrobust-report: {folder} cannot be written: {why}") from None
     config.add_cleanup(config.stash[store_key].close)
     if not hasattr(config, "workerinput"):
+        from .junit_types import JunitTypes
         from .workers import Workers
 
         config.pluginmanager.register(Recorder(config, release), "segrobust-recorder")
         config.pluginmanager.register(
             Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers"
         )
+        config.pluginmanager.register(JunitTypes(config, config.stash[store_key]), "segrobust-junit-types")
 
 
 def _release(config: pytest.Config) -> Release | None:
@@ -79,6 +81,7 @@ class Recorder:
         self.interrupted = False
         self.page_error = ""
         self.ran: set[str] = set()
+        self.locations: dict[str, tuple[str, int | None, str]] = {}
         config.add_cleanup(_terminate_as_interrupt())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -86,6 +89,7 @@ class Recorder:
         identifier = getattr(report, "segrobust", None)
         if identifier is not None:
             self.ran.add(identifier)
+            self.locations[identifier] = report.location
         elif report.when == "???":  # type: ignore[comparison-overlap]  # xdist: the worker died while it ran this item
             identifier = self.store.run().get("nodes", {}).get(report.nodeid, report.nodeid.rpartition("::")[2])
             self.ran.add(identifier)
@@ -127,6 +131,7 @@ class Recorder:
             self._compare(self.release, session)
             self._write(status)
         self._write_page()
+        self._write_summary()
 
     def _owe_comparison(self) -> None:
         """From the first moment on the report says whether a comparison was asked for."""
@@ -148,6 +153,7 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
+        from .ci import github_lines
         from .evidence.report import build_report
         from .evidence.terminal import failure_text, record_lines, stress_line, summary_lines
 
@@ -174,6 +180,8 @@ class Recorder:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
         else:
             terminalreporter.write_line(f"report: {self.directory / 'report.html'}")
+        for line in github_lines(results, self.locations, self.config.rootpath):
+            terminalreporter.write_line(line)
 
     def _say_comparison(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of differences, and in one line what they show."""
@@ -203,6 +211,16 @@ class Recorder:
         except Exception as error:
             self.page_error = f"report.html could not be written ({type(error).__name__}: {error})"
             self.store.event("no page", self.page_error)
+            self._write(self.store.run()["status"])
+
+    def _write_summary(self) -> None:
+        """For CI systems; a fault in it costs neither verdicts nor exit code."""
+        from .ci import write_summaries
+
+        try:
+            write_summaries(self.directory)
+        except Exception as error:
+            self.store.event("no summary", f"summary.md could not be written ({type(error).__name__}: {error})")
             self._write(self.store.run()["status"])
 
     def _put_crashed(self, identifier: str) -> None:
@@ -247,7 +265,7 @@ def note_deselected(config: pytest.Config, requirement: str) -> None:
 
 def keep(item: pytest.Item, result: RequirementResult) -> None:
     """Write a result down and hang its numbers on the item, for JUnit."""
-    from .evidence.junit import properties
+    from .evidence.junit_profiles import profile_properties
 
     store = item.config.stash.get(store_key, None)
     if store is None:
@@ -256,7 +274,7 @@ def keep(item: pytest.Item, result: RequirementResult) -> None:
     if run is not None and not result.replay and result.worst is not None:
         result = replace(result, replay=run.settings.replay_command(result.id))
     store.put_result(result)
-    item.user_properties += properties(result, store.run())
+    item.user_properties += profile_properties(result, store.run(), options.junit_profile(item.config))
 
 
 @contextlib.contextmanager

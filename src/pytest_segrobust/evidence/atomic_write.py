@@ -14,17 +14,22 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: Path, text: str) -> Path:
-    """Write UTF-8 text to a temporary file beside `path`, force it to disk, and rename it over `path`.
+    """Write UTF-8 text, its line ends as they are, in the manner of `write_bytes_atomically`."""
+    return write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> Path:
+    """Write bytes to a temporary file beside `path`, force it to disk, and rename it over `path`.
 
     EvidenceError where that cannot be done; `path` is then as it was.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(data)
             file.flush()
-            os.fsync(file.fileno())  # a rename that reaches the disk before the text would leave an empty file
+            os.fsync(file.fileno())  # a rename that reaches the disk before the data would leave an empty file
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.atomic_write import write_atomically
-from pytest_segrobust.evidence.report import FILE_NAME
-from pytest_segrobust.evidence.store import Store
+from pytest_segrobust.evidence.stored_report import read_stored_report
 
 from .forest import WIDTH, place
 from .view import short, view
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_segrobust.evidence.picture import Picture
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STORE_NAME = "run.sqlite"
 _PAGE_NAME = "report.html"
 
 
@@ -50,18 +47,8 @@ def write_html(directory: Path) -> Path:
     EvidenceError where there is no report, or it is not JSON.
     """
     directory = Path(directory)
-    source = directory / FILE_NAME
-    try:
-        report = json.loads(source.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EvidenceError(f"{source}: there is no report here; run pytest with --segrobust-model first") from None
-    except (OSError, ValueError) as error:
-        raise EvidenceError(f"{source}: cannot be read as a report ({error})") from error
-    pictures: list[Picture] = []
-    if (directory / _STORE_NAME).exists():  # a report that was sent alone still has its page
-        with Store.open(directory / _STORE_NAME) as store:
-            pictures = store.pictures()
-    return write_atomically(directory / _PAGE_NAME, render_html(report, pictures))
+    stored = read_stored_report(directory)
+    return write_atomically(directory / _PAGE_NAME, render_html(stored.report, stored.pictures))
 
 
 def _script_data(report: Mapping[str, Any]) -> Markup:

@@ -1,0 +1,334 @@
+"""The PDF: PDF/A-2b, the report's own words on it, and nothing that a user wrote is ever typst."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence.pdf import render_pdf, write_pdf
+from pytest_segrobust.evidence.records import CaseResult, CurvePoint, GrossFailures, RequirementResult
+from pytest_segrobust.evidence.report import build_report, write_report
+from pytest_segrobust.evidence.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pypdf = pytest.importorskip("pypdf")
+pytest.importorskip("typst")
+
+HOSTILE = '#read("/etc/passwd") $x^2$ \\ "q" *b* _i_ `r` <l> @ref ${a} #{1+1} // /* = a\n- b #image("x.svg") ]] [['
+
+
+def texts(pdf: bytes) -> list[str]:
+    """The text of every page, in one line each, without the places where a line may end."""
+    pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+    return [" ".join(text.replace("\u200b", "").replace("\u00a0", " ").split()) for text in pages]
+
+
+def with_record(report: dict[str, Any], state: str, *why: str) -> dict[str, Any]:
+    return {**report, "record": {"state": state, "why": list(why)}}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, build_run):
+    with build_run(tmp_path_factory.mktemp("pdf") / "run.sqlite", picture_size=48) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pdf(store: Store) -> bytes:
+    return render_pdf(with_record(build_report(store), "draft", "No approver has signed."), store.pictures("ROB-001"))
+
+
+@pytest.fixture(scope="module")
+def pages(pdf: bytes) -> list[str]:
+    return texts(pdf)
+
+
+def small(tmp_path: Path, *results: RequirementResult, **run: Any) -> dict[str, Any]:
+    """The report of a run with few results, quick to set."""
+    with Store.create(tmp_path / "run.sqlite", {"status": "complete", **run}) as made:
+        for result in results:
+            made.put_result(result)
+        return build_report(made)
+
+
+def test_it_is_pdf_a_2b_and_says_so(pdf: bytes):
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    metadata = reader.trailer["/Root"]["/Metadata"].get_data().decode("utf-8")
+
+    assert re.search(r"pdfaid:part[^0-9]+2\b", metadata)
+    assert re.search(r"pdfaid:conformance\W+B\b", metadata)
+    assert reader.trailer["/Root"]["/OutputIntents"]
+    assert reader.metadata.title.startswith("2 of 9 requirements failed")
+    assert reader.metadata.creation_date.isoformat().startswith("2026-03-02T09:26:41"), "the run's end, not today"
+
+
+def test_all_fonts_are_inside_and_nothing_is_fetched_or_run(pdf: bytes):
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"].get("/Font", {}).values()]
+
+    assert fonts
+    for font in fonts:
+        descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+        assert {"/FontFile2", "/FontFile3"} & set(descriptor)
+    links = [a.get_object() for page in reader.pages for a in page.get("/Annots") or []]
+    assert all("/A" not in link or link["/A"]["/S"] == "/GoTo" for link in links)
+    assert not {"/AA", "/OpenAction", "/AcroForm"} & set(reader.trailer["/Root"])
+
+
+def test_every_page_has_its_number_the_run_and_the_hash_of_the_report(pages: list[str]):
+    assert len(pages) > 5
+    for number, text in enumerate(pages, 1):
+        assert f"page {number} of {len(pages)}" in text
+        assert "report 5f0c1a7be2d4" in text
+        assert re.search(r"SHA-256 [0-9a-f]{12}…", text)
+
+
+def test_the_first_page_is_enough_to_decide_by(pages: list[str]):
+    for part in (
+        "2 of 9 requirements failed",
+        "At least one requirement was shown not to be met.",
+        "No approver has signed.",
+        "ROB-002 failed: L = 0.0712 lies beyond the limit of 0.05",
+        "aaaaaaaaaaaa",
+        "bbbbbbbbbbbb",
+        "cccccccccccc",
+        "24 of 24 patients",
+        "0.0934 [0.0712, 0.122]",
+        "0.912 [0.740, 1.13] mm",
+        "What this report does not show",
+        "tester, date",
+        "frozen before the run: not recorded",
+    ):
+        assert part in pages[0], part
+    assert "Contents" in pages[1]
+
+
+def test_sections_stand_in_the_order_in_which_a_report_is_read(pages: list[str]):
+    found = " ".join(pages[1:])
+    titles = (
+        "Identification",
+        "Purpose and reading",
+        "Trace matrix",
+        "Method",
+        "Data",
+        "Environment and software",
+        "Results",
+        "Results by requirement",
+        "Anomalies, deviations and events",
+        "What this report does not show",
+        "Conclusion and sign-off",
+    )
+    places = [found.index(f"{number} {title}") for number, title in enumerate(titles, 1)]
+
+    assert places == sorted(places)
+
+
+def test_every_requirement_is_told_with_its_figures_cases_and_replay(pages: list[str]):
+    text = " ".join(pages)
+
+    for part in (
+        "2 of 24 patients (at most 24.1 % with 95 % confidence)",
+        "breaks at sigma = 0.124 [0.110, 0.140]",
+        "hippocampus_004",
+        "gaussian noise: sigma (unit scale)",  # the axis of a figure: its text is text
+        "segrobust replay segrobust-report ROB-002",
+        "label cut off at the edge of the volume",
+        "gw1 ended with signal 9",
+        "inter-reader DSC is 0.90; see RMF-12.",
+        "3 patients without a single failure leave open a failure rate of up to 63.2 %",
+    ):
+        assert part in text, part
+
+
+def test_figures_are_vectors_and_pictures_alone_are_pixels(pdf: bytes):
+    reader = pypdf.PdfReader(io.BytesIO(pdf))
+    pixels = sum(len(page.images) for page in reader.pages)
+
+    assert 3 < pixels <= 6, "three cases, clean and perturbed; no curve or forest plot became an image"
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [("test_run", "TEST RUN, NOT FOR RECORD"), ("draft", "DRAFT"), ("final", ""), ("approved", "TEST RUN")],
+)
+def test_the_watermark_says_whether_a_report_stands_for_record(tmp_path: Path, state: str, mark: str):
+    report = with_record(small(tmp_path, RequirementResult("R", "s", "passed")), state, "Because of this.")
+    pages = texts(render_pdf(report))
+
+    for text in pages:
+        assert text.count(mark) >= 2 if mark else "DRAFT" not in text.upper()  # across the page, and in its head
+        assert mark.startswith("TEST RUN") or "NOT FOR RECORD" not in text
+    assert ("Because of this." in pages[0]) == (state != "approved")
+
+
+def test_a_report_that_does_not_say_whether_it_stands_for_record_does_not(tmp_path: Path):
+    pages = texts(render_pdf(small(tmp_path, RequirementResult("R", "s", "passed"))))
+
+    assert all(text.count("NOT FOR RECORD") >= 2 for text in pages)
+    assert "does not say that its requirements were frozen" in pages[0]
+
+
+def test_what_users_wrote_is_never_taken_for_typst(tmp_path: Path):
+    steps = [{"perturbation": HOSTILE, "parameters": {HOSTILE: 0.5}, "on": HOSTILE}]
+    entry = {"case": HOSTILE, "structure": HOSTILE, "point": HOSTILE, "failure": HOSTILE}
+    result = RequirementResult(
+        HOSTILE,
+        HOSTILE,
+        "failed",
+        measure=HOSTILE,
+        unit=HOSTILE,
+        estimate=0.5,
+        interval=(0.4, 0.6),
+        limit=0.1,
+        comparison="below",
+        reason=HOSTILE,
+        rationale=HOSTILE,
+        risks=[HOSTILE],
+        tags=[HOSTILE],
+        replay=HOSTILE,
+        warnings=[HOSTILE],
+        worst={"text": HOSTILE, "structure": HOSTILE, "parameters": []},
+        gross_failures=GrossFailures(1, 2, 0.9, [entry]),
+        curve=[CurvePoint(s, HOSTILE, steps, HOSTILE, s, (s, s + 1), 2, {HOSTILE: 1.0}) for s in (0.0, 1.0)],
+        cases=[CaseResult(HOSTILE, HOSTILE, HOSTILE, 0.9, 0.1, 0.8, HOSTILE)],
+        structures=[{"structure": HOSTILE, "verdict": HOSTILE, "worst": HOSTILE}] * 2,
+    )
+    report = small(
+        tmp_path,
+        result,
+        warnings=[HOSTILE],
+        command=HOSTILE,
+        environment={HOSTILE: HOSTILE},
+        data={"excluded": {HOSTILE: HOSTILE}},
+    )
+    keys = ("risk", "hazard", "control", "requirement", "test", "verdict")
+    report |= {
+        "freeze": {"words": HOSTILE, "lock": HOSTILE, "amendments": [{"reason": HOSTILE, "diff": [HOSTILE]}]},
+        "record": {"state": "draft", "why": [HOSTILE]},
+        "trace": {"rows": [dict.fromkeys(keys, HOSTILE)], "orphans": {"risks": [HOSTILE]}},
+        "deviations": {"open": 1, "items": [dict.fromkeys(("kind", "text", "disposition", "owner"), HOSTILE)]},
+        "sign_off": [{"role": "tester", "name": HOSTILE, "date": HOSTILE, "meaning": HOSTILE}],
+        "independence": {"words": HOSTILE, "findings": [{"test_case": HOSTILE, "how": HOSTILE}]},
+        "use_ledger": {"words": HOSTILE},
+        "provenance": {"code": [{"what": HOSTILE, "name": HOSTILE, "sha256": HOSTILE}]},
+        "soup": [{"name": HOSTILE, "version": HOSTILE, "license": HOSTILE}],
+    }
+    text = re.sub(r"\s", "", " ".join(texts(render_pdf(report))))
+
+    assert "root:" not in text
+    for part in ('#read("/etc/passwd")', "$x^2$", '\\"q"*b*_i_`r`<l>@ref${a}', "#{1+1}///*=a", '#image("x.svg")]][['):
+        assert text.count(part) > 30, part
+
+
+@pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1b", "\u202e", "\u200b", "\ue000", "\U0001f9e0"])
+def test_a_character_without_a_glyph_is_written_as_its_number(tmp_path: Path, character: str):
+    cases = [CaseResult("case", "p", "s", 0.9, 0.5, 0.4)]
+    report = small(tmp_path, RequirementResult("R", "s", "failed", measure="DSC drop", cases=cases))
+    report["requirements"][0]["id"] = f"R{character}1"
+    report["requirements"][0]["cases"][0]["case"] = f"case{character}"
+    text = " ".join(texts(render_pdf(report)))
+
+    assert f"R[U+{ord(character):04X}]1" in text
+    assert f"case[U+{ord(character):04X}]" in text, "in a figure too"
+
+
+def test_the_same_report_gives_the_same_bytes(store: Store):
+    report = build_report(store)
+    report["requirements"] = report["requirements"][1:2]
+
+    first = render_pdf(report, store.pictures("ROB-002"))
+    assert render_pdf(report, store.pictures("ROB-002")) == first
+
+
+def test_it_is_written_beside_the_report_with_the_hash_of_its_file(tmp_path: Path):
+    import hashlib
+
+    with Store.create(tmp_path / "run.sqlite", {"status": "complete"}) as store:
+        store.put_result(RequirementResult("R", "s", "passed"))
+        write_report(store, tmp_path, status="complete")
+    digest = hashlib.sha256((tmp_path / "report.json").read_bytes()).hexdigest()
+
+    assert write_pdf(tmp_path) == tmp_path / "report.pdf"
+    pages = texts((tmp_path / "report.pdf").read_bytes())
+    assert all(f"SHA-256 {digest[:12]}…" in text for text in pages)
+    assert f"This sign-off is of the report with the SHA-256 {digest}." in pages[-1]
+
+
+def test_without_typst_the_error_says_what_to_install(tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+
+    with pytest.raises(EvidenceError, match=re.escape('pip install "pytest-segrobust[pdf]"')):
+        write_pdf(tmp_path)
+
+
+def test_the_document_claims_nothing_that_a_test_cannot_show(pages: list[str]):
+    text = " ".join(pages).lower()
+
+    assert not re.findall(r"complian|certif|\bprove[sn]?\b|\bproof\b|\bsafe|validated|guaranteed", text)
+
+
+def test_what_other_parts_of_the_run_recorded_is_shown(tmp_path: Path):
+    report = small(tmp_path, RequirementResult("ROB-1", "s", "passed", risks=["H-1"]))
+    report |= {
+        "freeze": {
+            "state": "frozen",
+            "words": "Frozen on 2026-02-01 by A. Muster.",
+            "sha256": "e" * 64,
+            "amendments": [{"time": "2026-02-02", "approver": "B", "reason": "typing error", "diff": ["-a", "+b"]}],
+        },
+        "trace": {
+            "rows": [
+                {"risk": "H-1", "hazard": "wrong contour", "requirement": "ROB-1", "test": "t::R", "verdict": "passed"}
+            ],
+            "orphans": {"risks": ["H-9"]},
+        },
+        "independence": {"state": "not_checked", "words": "Not checked: no training list was given."},
+        "use_ledger": {"words": "This test set has judged 3 models."},
+        "soup": [{"name": "numpy", "version": "2.4.6", "license": "BSD-3-Clause"}],
+        "deviations": {"open": 1, "items": [{"kind": "not_run", "requirement": "ROB-2", "text": "was left out"}]},
+        "sign_off": [{"role": "approver", "name": "C. Beispiel", "date": "2026-03-03", "meaning": "released"}],
+        "provenance": {"code": [{"what": "network", "name": "nets:build", "sha256": "f" * 64}]},
+    }
+    pages = texts(render_pdf(report))
+    text = " ".join(pages)
+
+    assert "Frozen on 2026-02-01 by A. Muster." in pages[0]
+    assert "C. Beispiel" in pages[0]
+    for part in (
+        "Amended 2026-02-02 by B: typing error",
+        "wrong contour",
+        "H-9",
+        "Not checked: no training list was given.",
+        "This test set has judged 3 models.",
+        "BSD-3-Clause",
+        "Without a disposition: 1.",
+        "was left out",
+        "released",
+        f"network SHA-256 (nets:build) {'f' * 64}",
+    ):
+        assert part in text, part
+
+
+def test_a_long_name_without_spaces_does_not_run_out_of_its_column(tmp_path: Path):
+    name = "sub-0123456789abcdef_ses-baseline_acq-verylongprotocolname_run-01_desc-preprocessed_T1w" * 2
+    report = small(tmp_path, replace(RequirementResult(name, f"DSC of {name}", "failed"), reason=name))
+    reader = pypdf.PdfReader(io.BytesIO(render_pdf(report)))
+    rightmost = 0.0
+
+    def visit(text: str, _cm: Any, matrix: list[float], _font: Any, size: float) -> None:
+        nonlocal rightmost
+        if text.strip() and abs(matrix[1]) < 1e-6:  # the watermark goes across
+            rightmost = max(rightmost, matrix[4])
+
+    for page in reader.pages:
+        page.extract_text(visitor_text=visit)
+
+    assert 100 < rightmost < 595 - 51, "the right margin of A4"
