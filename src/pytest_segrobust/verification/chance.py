@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_segrobust.metrics.uncertainty.chance import CHANCE
-from pytest_segrobust.perturbations.point import CLEAN
 
 from .all_patients import AREAS, by_patient, pairs_at
 from .decision import meets, worst
@@ -79,5 +78,5 @@ def _area(findings: Findings, decisive: Cell) -> list[str]:
 
 
 def _place(findings: Findings, cell: Cell, *, several: bool = False) -> str:
-    where = "on clean images" if cell.point == str(CLEAN) else findings.place(cell)
+    where = findings.place(cell)
     return f" {where} for {cell.structure}" if several else f" {where}"
