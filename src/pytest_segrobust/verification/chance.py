@@ -58,12 +58,14 @@ def _nothing_to_lose(findings: Findings, structure: str) -> str:
     plain = Cohort(
         rows, replace(requirement.measure, form="value"), cohort.comparison, empty_reference=cohort.empty_reference
     )
-    own, level = plain.at(rows, structure).values, known.no_information
-    if level is None:
+    own = plain.at(rows, structure).values
+    if known.no_information is None:
         shuffled = _shuffled(rows, metric)
         if shuffled is None:
             return ""
         level = plain.at(shuffled, structure).values
+    else:
+        level = np.full(own.shape, known.no_information)
     if len(own) < 2:
         return ""
     ahead = (own - level) if known.better == "higher" else (level - own)
@@ -73,7 +75,7 @@ def _nothing_to_lose(findings: Findings, structure: str) -> str:
         return ""
     return (
         f"{known.name} of {structure} is {own.mean():.3g} on clean images, where a map that knows nothing has "
-        f"{np.mean(level):.3g}: what is not shown to know anything has nothing to lose; state a limit of {known.name} itself"
+        f"{level.mean():.3g}: what is not shown to know anything has nothing to lose; state a limit of {known.name} itself"
     )
 
 
