@@ -244,6 +244,11 @@ def test_knows(segrobust):
 @pytest.mark.requirement("PY-2")
 def test_separates(segrobust):
     assert segrobust.separation(NOISE) > 0.7
+
+
+@pytest.mark.requirement("PY-3")
+def test_rises(segrobust):
+    assert segrobust.holds("uncertainty rises with severity under gaussian noise with sigma <= 0.1")
 """,
         encoding="utf-8",
     )
@@ -252,6 +257,11 @@ def test_separates(segrobust):
     arguments = ("test_knowing.py", "--segrobust-spec=segrobust.toml")
 
     planted.run(*arguments, model="networks:knows")
-    assert planted.verdicts == {"PY-1": "passed", "PY-2": "passed"}
+    assert planted.verdicts == {"PY-1": "passed", "PY-2": "passed", "PY-3": "passed"}
+    assert planted.result("PY-3")["measure"] == "rise of uncertainty with severity"
+    assert planted.result("PY-3")["interval"][0] > 0
     planted.run(*arguments, model="networks:misleads")
-    assert planted.verdicts == {"PY-1": "failed", "PY-2": "failed"}
+    assert planted.verdicts == {"PY-1": "failed", "PY-2": "failed", "PY-3": "failed"}
+    planted.run(*arguments, "-k", "rises", model="networks:constant")
+    assert planted.verdicts["PY-3"] == "not_evaluable"
+    assert "uncertainty is the same at all severities" in planted.result("PY-3")["reason"]

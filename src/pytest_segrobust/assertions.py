@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .errors import DataError, SpecError
+from .errors import DataError, EvidenceError, SpecError
 from .estimate import Estimate
 from .metrics.uncertainty.catalogue import MEASURES
 from .perturbations.catalogue import catalogue
@@ -100,6 +100,42 @@ class Segrobust:
             raise SpecError(f"'{measure}' is no measure of uncertainty; there are {', '.join(MEASURES)}")
         return self._estimate(measure, "value", point, structure, None, dsc_below=dsc_below, referral=referral)
 
+    def holds(self, statement: str) -> bool:
+        """Whether a whole sentence is shown, searched and decided as in a requirement file.
+
+        For what a single point does not have: `assert segrobust.holds("uncertainty rises with severity under gaussian noise
+        with sigma <= 0.1")`. What cannot be evaluated raises EvidenceError, as a comparison does.
+        """
+        from .python_requirements import Comparison
+        from .requirements.sentence import parse
+        from .verification.decision import SEVERITY
+        from .verification.verify import verify
+
+        stated, decision = parse(statement), self.run.spec.decision
+        requirement = stated if stated.confidence_stated else replace(stated, confidence=decision.confidence)
+        measure = requirement.measure
+        self._refuse_unknown_millimetres(measure, requirement.domains)
+        evaluation = self.evaluation.including(measures.score_key(measure))
+        self._refuse_without_uncertainty(evaluation, measure)
+        result = verify(
+            requirement,
+            evaluation,
+            decision=decision,
+            budget=self.run.budget,
+            seed=self.run.settings.seed,
+            subgroups=evaluation.dataset.subgroups,
+        )
+        why = evaluation.unsteady if result.verdict == "passed" else ""
+        self.run.write_cost(evaluation.segmenter)
+        if why or result.verdict not in ("passed", "failed", "inconclusive", "not_evaluable"):
+            raise EvidenceError(why or result.reason)
+        if self._comparisons is not None:
+            kept = replace(result, context=evaluation.context, score_keys=sorted(evaluation.score_keys))
+            self._comparisons.append(Comparison(result.verdict, SEVERITY.index(result.verdict) * 1e9, kept))
+        if result.verdict == "not_evaluable":
+            raise EvidenceError(f"not evaluable: {result.reason}")
+        return result.verdict == "passed"
+
     def minimal_radius(
         self, attack: Point, *, drop: float, structure: str | None = None, iterations: int = 6
     ) -> MinimalRadii:
@@ -188,17 +224,15 @@ class Segrobust:
         claim.check_measure(measure)
         if level_of(measure.metric) == "severities":
             raise SpecError(
-                f"{measures.words(measure)} is about growing severity, and a point has one; write it as a sentence in a "
-                "requirement file"
+                f"{measures.words(measure)} is about growing severity, and a point has one; write it as a sentence, in a "
+                "requirement file or for segrobust.holds(...)"
             )
         if structure is not None and structure not in self.evaluation.structures:
             raise SpecError(f"no structure is called '{structure}'; there are {', '.join(self.evaluation.structures)}")
         steps = [Domain(step.name, tuple(Range(n, 0, 0) for n, _ in step.parameters)) for step in point.steps]
         self._refuse_unknown_millimetres(measure, steps)
         evaluation = self.evaluation.including(measures.score_key(measure))
-        source = evaluation.uncertainty if measures.score_key(measure) == "uncertainty" else {}
-        if source.get("reason"):
-            raise SpecError(f"{measures.words(measure)} needs an uncertainty, and there is none: {source['reason']}")
+        source = self._refuse_without_uncertainty(evaluation, measure)
         clean = evaluation.measure([CLEAN])
         realisations = self.run.budget.realisations
         perturbed = clean if point == CLEAN else evaluation.measure([point], realisations=realisations)
@@ -222,6 +256,14 @@ class Segrobust:
             doubts=tuple(check.words() for check in checks if not check.held),
             unsteady=lambda: evaluation.unsteady,
         )
+
+    @staticmethod
+    def _refuse_without_uncertainty(evaluation: Evaluation, measure: Measure) -> dict[str, Any]:
+        """Where the uncertainty that a measure is of comes from; {} of other measures."""
+        source = evaluation.uncertainty if measures.score_key(measure) == "uncertainty" else {}
+        if source.get("reason"):
+            raise SpecError(f"{measures.words(measure)} needs an uncertainty, and there is none: {source['reason']}")
+        return source
 
     def _attack_checks(self, evaluation: Evaluation, point: Point, structure: str | None) -> list[Check]:
         """The self-checks that an attack in a sentence has, too."""

@@ -93,6 +93,15 @@ def test_a_curve_that_fails_holds_and_fails_again_says_so():
     assert "not monotone: it holds again at gaussian noise(sigma=0.05)" in found.words
 
 
+def test_what_fails_on_clean_images_and_holds_later_has_no_milder_failures_to_be_warned_of():
+    found, _, _ = broken(lambda severity: 0.2 if severity in (0, 1) else 0.01)
+
+    assert found.words.startswith(
+        "fails on clean images already: no perturbation is needed; not monotone: it holds again at"
+    )
+    assert "milder" not in found.words
+
+
 def test_the_same_curve_gives_the_same_interval():
     assert broken(lambda severity: 0.08 * severity)[0] == broken(lambda severity: 0.08 * severity)[0]
 

@@ -86,6 +86,33 @@ def test_for_so_many_patients_it_is_the_share_of_them(fake):
     assert run(evaluation, "pavpu", "above", 0.91, patients=0.9).verdict == "passed"
 
 
+@pytest.mark.parametrize(
+    ("key", "clean", "chance", "verdict"),
+    [
+        ("error_auroc", 0.5, None, "not_evaluable"),
+        ("error_auroc", 0.9, None, "passed"),
+        ("gap", 0.0, None, "not_evaluable"),
+        ("pavpu", 0.887, 0.887, "not_evaluable"),
+        ("pavpu", 0.95, 0.887, "passed"),
+        ("ause", 0.09, 0.09, "not_evaluable"),
+        ("ause", 0.02, 0.09, "passed"),
+        ("ece", 0.02, None, "passed"),  # of which every map has its own
+    ],
+)
+def test_a_map_that_knows_nothing_has_nothing_to_lose(fake, key, clean, chance, verdict):
+    def model(values, patient, _):
+        wave = 0.01 * np.sin(7 * patient)
+        scores = {"dsc": 0.8, "uncertainty": 0.3, key: clean + wave}
+        return scores if chance is None else {**scores, f"{CHANCE}{key}": chance + wave / 3}
+
+    form = "increase" if key in ("ause", "ece") else "drop"
+    claim = Requirement("R", Measure(key, form), "below", 0.05, NOISE)
+    found = verify(claim, fake(model, n=24), decision=DecisionSettings(), budget=profile("smoke"), seed=0)
+
+    assert found.verdict == verdict, found.reason
+    assert ("has nothing to lose; state a limit of" in found.reason) == (verdict == "not_evaluable")
+
+
 def test_low_areas_by_small_errors_alone_are_warned_of_and_pass(fake):
     def model(_, patient, structure):
         return {"dsc": 0.9 + 0.003 * patient, "uncertainty": float(np.sin(7 * patient)) + 2}

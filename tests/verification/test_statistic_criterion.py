@@ -59,6 +59,9 @@ def test_a_pass_that_fisher_s_z_would_not_give_says_so():
     assert not beyond.interval(pairs).warning  # no pass to be doubted
     assert not below.interval(pairs).warning  # both pass
     assert between.interval(pairs).low == found.interval.low  # it changes no bound
+    doubted = {metric: of(metric)._doubt(found.interval, (0.1, 0.9)) for metric in ("spearman", "spearman_across")}
+    assert doubted["spearman"]
+    assert not doubted["spearman_across"]  # Fisher's counts patients there, and not their severities
 
 
 def test_how_many_patients_decide_a_pearson_correlation_is_the_formula_of_fisher():

@@ -72,7 +72,7 @@ def test_cases_without_a_value_leave_n_at_that_point_and_are_counted(fake):
     assert (found.n_patients, found.n_cases) == (20, 20)
     assert [point.n_patients for point in found.curve][:2] == [17, 20]
     assert any(
-        w == f"organ: at clean: 3 of 20 patients and 3 cases have no value ({NO_WRONG})"
+        w == f"organ: on clean images: 3 of 20 patients and 3 cases have no value ({NO_WRONG})"
         for w in found.search["caveats"]
     )
 

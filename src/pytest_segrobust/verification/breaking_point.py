@@ -56,7 +56,8 @@ def breaking_point(
             words = "fails on clean images already: no perturbation is needed"
     again = [s for s in _defined(known, criterion) if s > fails and not _beyond(known[s], criterion)]
     if again:
-        words += f"; not monotone: it holds again at {line.point(again[0])}, so milder failures between tried severities may exist"
+        words += f"; not monotone: it holds again at {line.point(again[0])}"
+        words += ", so milder failures between tried severities may exist" if fails > 0 else ""
     held_to = line.point(holds).to_json() if holds is not None else None
     return BreakingPoint(fails, point.to_json(), (low, high), held_to, words), known
 

@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.metrics.uncertainty.chance import CHANCE
-from pytest_segrobust.perturbations.point import CLEAN
 
 from .all_patients import AREAS, by_patient, pairs_at
 from .decision import meets, worst
+from .patients import Cohort
+from .statistics import mean_interval
 from .words import measured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_segrobust.evidence.records import Measurement
+
     from .decision import Cell
     from .findings import Findings
 
 
 def met_by_chance(findings: Findings) -> str:
-    """Why a pass shows nothing: a map that knows nothing meets the limit, too, at a structure's worst point; "" if not."""
+    """Why a pass shows nothing: a map that knows nothing meets the limit, too, at a structure's worst point; "" if not.
+
+    It meets any limit of a drop or increase, for it has nothing to lose: what clean images do not show to be known is no pass.
+    """
+    if findings.requirement.measure.form != "value":
+        return next(filter(None, (_nothing_to_lose(findings, structure) for structure in findings.structures)), "")
     criterion, several = findings.criterion, len(findings.structures) > 1
     for structure in findings.structures:
         cells = [cell for cell in findings.cells if cell.structure == structure]
@@ -35,6 +46,37 @@ def met_by_chance(findings: Findings) -> str:
             "limit: state a limit beyond it"
         )
     return ""
+
+
+def _nothing_to_lose(findings: Findings, structure: str) -> str:
+    """Why a change shows nothing: on clean images the map is not shown to beat one that knows nothing; "" where it is."""
+    requirement, cohort = findings.requirement, findings.cohort
+    known, metric = MEASURES.get(requirement.measure.metric), requirement.measure.metric
+    if known is None or known.level != "voxels":
+        return ""
+    rows = list(cohort.clean.values())
+    plain = Cohort(
+        rows, replace(requirement.measure, form="value"), cohort.comparison, empty_reference=cohort.empty_reference
+    )
+    own = plain.at(rows, structure).values
+    if known.no_information is None:
+        shuffled = _shuffled(rows, metric)
+        if shuffled is None:
+            return ""
+        level = plain.at(shuffled, structure).values
+    else:
+        level = np.full(own.shape, known.no_information)
+    if len(own) < 2:
+        return ""
+    ahead = (own - level) if known.better == "higher" else (level - own)
+    criterion = findings.criterion
+    bound = mean_interval(ahead, requirement.confidence, seed=criterion.seed, resamples=criterion.resamples).low
+    if bound > 0:
+        return ""
+    return (
+        f"{known.name} of {structure} is {own.mean():.3g} on clean images, where a map that knows nothing has "
+        f"{level.mean():.3g}: what is not shown to know anything has nothing to lose; state a limit of {known.name} itself"
+    )
 
 
 def level_by_chance(findings: Findings, decisive: Cell) -> list[str]:
@@ -52,13 +94,19 @@ def level_by_chance(findings: Findings, decisive: Cell) -> list[str]:
 def _by_chance(findings: Findings, cell: Cell) -> np.ndarray | None:
     """The patients' values if every case's map were shuffled; None where it is not known, or the level is fixed."""
     measure, metric = findings.requirement.measure, findings.requirement.measure.metric
-    rows = findings.measurements[cell.point]
-    key = f"{CHANCE}{metric}"
-    if measure.form != "value" or not any(key in m.scores for m in rows):
+    shuffled = _shuffled(findings.measurements[cell.point], metric) if measure.form == "value" else None
+    if shuffled is None:
         return None
-    shuffled = [replace(m, scores={**m.scores, metric: m.scores[key]}) if key in m.scores else m for m in rows]
     values = findings.cohort.at(shuffled, cell.structure).values
     return values if len(values) else None
+
+
+def _shuffled(rows: Sequence[Measurement], metric: str) -> list[Measurement] | None:
+    """The measurements as if every case's map were shuffled; None where no case says what that scores."""
+    key = f"{CHANCE}{metric}"
+    if not any(key in m.scores for m in rows):
+        return None
+    return [replace(m, scores={**m.scores, metric: m.scores[key]}) if key in m.scores else m for m in rows]
 
 
 def _area(findings: Findings, decisive: Cell) -> list[str]:
@@ -79,5 +127,5 @@ def _area(findings: Findings, decisive: Cell) -> list[str]:
 
 
 def _place(findings: Findings, cell: Cell, *, several: bool = False) -> str:
-    where = "on clean images" if cell.point == str(CLEAN) else findings.place(cell)
+    where = findings.place(cell)
     return f" {where} for {cell.structure}" if several else f" {where}"

@@ -51,7 +51,9 @@ class Findings:
         return self.decided.get(cell.point, (cell.point,))
 
     def place(self, cell: Cell) -> str:
-        """Where a cell was decided, in words: "at gamma(gamma=2)"."""
+        """Where a cell was decided, in words: "at gamma(gamma=2)", "on clean images"."""
+        if cell.point == str(CLEAN):
+            return "on clean images"
         if cell.point not in self.decided:
             return f"at {cell.point}"
         return f"over {len(self.decided[cell.point])} severities up to {cell.point}"

@@ -56,10 +56,13 @@ class StatisticCriterion(Criterion):
         return replace(found.interval, warning="; ".join(filter(None, (found.interval.warning, doubt))))
 
     def _doubt(self, own: Interval, fisher: tuple[float, float] | None) -> str:
-        """What the cross-check has against a pass; "" where it agrees, or there is none."""
-        if fisher is None or decide(self.comparison, self.limit, own.low, own.high) != "passed":
+        """What the cross-check has against a pass; "" where it agrees, or there is none: of cells it is far too cautious."""
+        if fisher is None or level_of(self.requirement.measure.metric) != "patients":
             return ""
-        if decide(self.comparison, self.limit, *fisher) == "passed":
+        if (
+            decide(self.comparison, self.limit, own.low, own.high) != "passed"
+            or decide(self.comparison, self.limit, *fisher) == "passed"
+        ):
             return ""
         return (
             "Fisher's z, a cross-check that assumes normal values, has the bounds [{:.3g}, {:.3g}] and would not pass it: look "
