@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.evidence.words import APPROXIMATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -90,12 +92,10 @@ def skewness(values: np.ndarray) -> float:
 def _blind(values: np.ndarray, confidence: float, *, skewed: bool) -> str:
     """What an interval of a mean cannot see; where values are too skewed for it, what is approximate of it."""
     n = len(values)
-    approximate = (
-        f"below {ENOUGH}, the interval of a mean is approximate where values are skewed, and " if n < ENOUGH else ""
-    )
+    approximate = f"below {ENOUGH}, {APPROXIMATE} where values are skewed, and " if n < ENOUGH else ""
     if skewed:
         approximate = (
-            f"the interval of a mean is approximate for values as skewed as these (skewness {skewness(values):.2g}; above "
+            f"{APPROXIMATE} for values as skewed as these (skewness {skewness(values):.2g}; above "
             f"{SKEWED}, false passes of 6 to 7 % instead of 5 % were simulated), and "
         )
     return (
