@@ -146,6 +146,17 @@ def test_a_worse_model_is_not_non_inferior_and_its_new_failures_are_named(runs, 
     assert "NOISE-1 had passed and is failed in vanishing" in result.output
 
 
+def test_what_so_few_patients_cannot_show_is_said_wherever_patients_differ(runs, tmp_path):
+    """Non-inferior in eight patients: an interval that is approximate there must not look exact."""
+    result = segrobust("compare", runs / "old", runs / "vanishing", *MARGINS, "--output", tmp_path)
+    same = segrobust("compare", runs / "old", runs / "same", *MARGINS, "--output", tmp_path / "same")
+
+    words = "8 patients: below 100, the interval of a mean is approximate where values are skewed"
+    assert " ".join(result.output.split()).count(words) == 1
+    assert words in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert words not in " ".join(same.output.split())  # nobody differs: there is no interval
+
+
 def test_the_other_way_round_the_failures_are_repaired(runs):
     report = compare([runs / "vanishing", runs / "old"], margins={"": 0.02, "mm": 1.0})
 

@@ -1,6 +1,8 @@
-"""A model whose predictions depend on more than the image gets no pass, however well it scores in its batch."""
+"""A model whose predictions depend on more than the image gets no pass, nor does one shown its labels, however well it scores."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 
@@ -148,3 +150,14 @@ def test_draws_that_no_seed_reaches_are_never_passed(unsteady) -> None:
 
 def test_a_model_that_sees_the_image_alone_passes(unsteady) -> None:
     unsteady.run(model="networks:discs").assert_outcomes(passed=1)
+
+
+def test_images_that_are_their_labels_are_never_passed(unsteady) -> None:
+    """Copies of them, since the same file as both is refused before anything runs."""
+    shutil.copytree(unsteady.path / "labels", unsteady.path / "images", dirs_exist_ok=True)
+    unsteady.run(model="networks:discs")
+
+    found = unsteady.result("CLEAN-1")
+    assert found["verdict"] == "invalid"
+    assert "is its own label" in found["reason"]
+    assert found["estimate"] > 0.6  # it would have passed

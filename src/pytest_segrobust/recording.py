@@ -155,7 +155,7 @@ class Recorder:
         """The table of verdicts, what to mind, and where the report lies."""
         from .ci import github_lines
         from .evidence.report import build_report
-        from .evidence.terminal import failure_text, record_lines, stress_line, summary_lines
+        from .evidence.terminal import approximate_line, failure_text, record_lines, stress_line, summary_lines
 
         terminalreporter.section("segmentation robustness")
         results = list(self.store.results().values())
@@ -164,6 +164,8 @@ class Recorder:
         for result in results:
             if not result.gates and result.verdict in ("failed", "inconclusive"):
                 terminalreporter.write_line(f"\n{failure_text(result)}", yellow=True)
+        if approximate := approximate_line(results):
+            terminalreporter.write_line(approximate, yellow=True)
         if stress := stress_line(results):
             terminalreporter.write_line(stress, yellow=True)
         if not self.ran:

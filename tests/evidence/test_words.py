@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.junit import properties
 from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
-from pytest_segrobust.evidence.terminal import failure_text, summary_lines
+from pytest_segrobust.evidence.terminal import approximate_line, failure_text, summary_lines
+from pytest_segrobust.verification.statistics import mean_interval
 
 if TYPE_CHECKING:
     from pytest_segrobust.evidence.store import Store
@@ -186,3 +188,19 @@ def test_the_measures_printed_with_a_sign_are_those_that_know_nothing_at_zero():
         both_sides = measure.no_information == 0 and measure.lowest != 0
         found = replace(RESULT, measure=measure.name, estimate=0.5, limit=None)
         assert words.estimate(found).startswith("+") == both_sides, measure.key
+
+
+def test_passes_on_few_patients_are_told_on_the_terminal_in_one_line_and_no_others():
+    """A pass at the limit may be more frequent than stated there; who reads a green terminal alone must see it."""
+    warning = mean_interval(np.arange(20) / 100).warning
+    few, failed = (_passing(id_, verdict, [warning]) for id_, verdict in (("R-1", "passed"), ("R-2", "failed")))
+    said = replace(_passing("R-3", "passed", [warning]), search={"caveats": [warning]})
+    many = _passing("R-4", "passed", [mean_interval(np.random.default_rng(0).normal(0, 1, 200)).warning])
+
+    assert approximate_line([few, failed, said, many]).startswith("few patients: the interval of a mean is approximate")
+    assert "in R-1; the report says how" in approximate_line([few, failed, said, many])
+    assert approximate_line([failed, said, many]) == ""
+
+
+def _passing(id_, verdict, warnings):
+    return RequirementResult(id=id_, statement="", verdict=verdict, warnings=warnings)

@@ -33,6 +33,32 @@ def test_the_worst_case_of_a_real_network_is_found_in_30_evaluations_and_no_viol
     assert (found > 1 / 1.1).all()
 
 
+def test_a_column_made_later_takes_its_place_beside_the_others(study):
+    standing = study.table(
+        [["surface", "evaluations", "this search", "optuna TPE"], ["---"] * 4, ["a", "10", "1", "old"]]
+    )
+    new = study.table([["surface", "evaluations", "optuna TPE"], ["---"] * 3, ["a", "10", "new"]])
+
+    assert study.beside(standing, new).splitlines()[-1] == "| a | 10 | 1 | new |"
+    assert study.beside(standing, new).splitlines()[0] == standing.splitlines()[0]
+    with pytest.raises(ValueError, match="other rows"):
+        study.beside(standing, new.replace("| 10 |", "| 20 |"))
+
+
+def test_the_page_compares_with_every_method_and_the_target_is_met_on_the_networks_surfaces(study):
+    """At least 0.98 of the maximum with 30 evaluations, and no violation of 10 % missed."""
+    page = study.PAGE.read_text(encoding="utf-8")
+    for name in ("shares", "missed"):
+        head, _, *rows = page.split(f"<!-- {name} -->")[1].split("<!-- end of")[0].strip().splitlines()
+        assert "| this search | hypothesis alone | random | Sobol | optuna TPE |" in head
+        known = {
+            tuple(cells[:2]): cells[2] for row in rows if (cells := [cell.strip() for cell in row.split("|")[1:-1]])
+        }
+        for title in study.DOMAINS:
+            own = known[title, "30"]
+            assert own == "0 / 0" if name == "missed" else float(own.split()[0]) >= 0.98
+
+
 def test_the_surfaces_are_the_grids(study):
     for truth, (title, grid) in zip(study.measured_truths(), study.grids().items(), strict=True):
         places = np.array(study.places(title))

@@ -147,6 +147,26 @@ def test_two_or_three_patients_have_a_finite_interval_at_any_confidence(n, confi
     assert interval.low <= values.min() < values.max() <= interval.high
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_of_two_to_four_patients_the_bound_misses_no_more_often_than_stated(n):
+    """The bootstrap alone missed in 19 % of pairs: it cannot see beyond what it resamples."""
+    rng = np.random.default_rng(n)
+    found = [mean_interval(rng.normal(0, 1, n), seed=i, resamples=200) for i in range(800)]
+
+    assert np.mean([each.high < 0 for each in found]) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+    assert np.mean([each.low > 0 for each in found]) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+    assert "Student's t" in found[0].method
+    assert "Student's t" not in mean_interval(np.arange(5.0), resamples=200).method
+
+
+@pytest.mark.filterwarnings("error")
+def test_differences_too_small_to_be_squared_have_an_interval_like_any_others():
+    values = np.array([0.0, 3.0, 1.0, 2.0, 7.0, 4.0])
+    plain, small = (mean_interval(each, resamples=300) for each in (values, values * 2.0**-600))
+
+    assert (small.low * 2.0**600, small.high * 2.0**600) == pytest.approx((plain.low, plain.high), rel=1e-12)
+
+
 def test_an_interval_of_sixty_patients_takes_milliseconds():
     import time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from pytest_segrobust.evidence.records import Measurement
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range
 from pytest_segrobust.requirements.settings import DecisionSettings
-from pytest_segrobust.verification.betting import betting_interval, upper_bound
+from pytest_segrobust.verification.betting import betting_interval, running_bounds, upper_bound
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.stopping_early import range_of
 from pytest_segrobust.verification.verify import verify
@@ -88,6 +89,21 @@ def test_the_interval_is_the_betting_interval_of_the_patients_that_were_used(ste
     assert found.interval[1] < 0.05
     # one batch earlier it was not yet decided
     assert betting_interval(values[:-BATCH], -1.0, 1.0).high >= 0.05
+
+
+def test_what_all_enrolled_patients_would_have_is_bounded_without_replacement(stepped, dropping, noise):
+    evaluation = stepped(dropping(mild))
+    found = run(noise(0.05), evaluation, stop_early=True)
+    (said,) = [words for words in found.warnings if "without replacement" in words]
+    own = {case.patient: case.value for case in found.cases}
+    values = np.array([own[patient] for patient in evaluation.patients if patient in own])
+    low, high = (bounds[-1] for bounds in running_bounds(values, -1.0, 1.0, enrolled=N))
+    whole = run(noise(0.05), stepped(dropping(mild)))
+
+    assert f"the mean of all {N} enrolled patients at {found.worst['text']}" in said
+    told = [float(number) for number in re.findall(r"between (\S+) and (\S+)", said)[0]]
+    assert told == pytest.approx([low, high], rel=0.01)
+    assert low <= whole.estimate <= high < found.interval[1]
 
 
 def test_every_curve_point_says_how_many_patients_it_has(stepped, dropping, noise):

@@ -58,6 +58,7 @@ def compare(
             _compare_run(old, new, specs, margins, measure=measure, common=common, to=(requirements, unmatched))
         reports = _judged_together(requirements)
         notes += _lost(reports)
+        notes += [words for each in requirements if isinstance(each, Paired) for words in each.small_sample]
         return ComparisonReport(
             runs=[run.described() for run in runs],
             margins=dict(margins),

@@ -98,6 +98,7 @@ def _paired(
         estimate=found.estimate,
         interval=(found.interval.low, found.interval.high),
         method=found.interval.method,
+        warning=found.interval.warning if found.interval.low < found.interval.high or found.estimate else "",
         shown="open" if margin is None else shown(margin, found.interval),
     )
 

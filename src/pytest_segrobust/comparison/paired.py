@@ -36,6 +36,7 @@ class Paired:
     report: ComparedRequirement
     within: Callable[[float], Verdict]  # whether it is within the margin, by the confidence of the interval
     direction: Callable[[float], Verdict]  # where old was worst: "passed" where new is better, "failed" where worse
+    small_sample: tuple[str, ...] = ()  # what intervals of so few patients cannot show
 
 
 @dataclass
@@ -46,6 +47,7 @@ class _Found:
     repaired: dict[tuple[str, str, str], FailureChange] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     at: list[Callable[[float], PairedDifference]] = field(default_factory=list)  # of each difference, by confidence
+    small_sample: list[str] = field(default_factory=list)
 
 
 def compared(old: MeasuredClaim, new: MeasuredClaim, margins: Mapping[str, float], *, seed: int) -> Paired:
@@ -84,9 +86,12 @@ def compared(old: MeasuredClaim, new: MeasuredClaim, margins: Mapping[str, float
                 found.missing.append(f"{structure} at {text}: {_few(old, pair)}")
                 continue
             found.at.append(again)
+            difference = again(claim.confidence)
+            if difference.interval.small_sample and difference.interval.low < difference.interval.high:
+                found.small_sample.append(difference.interval.warning)
             found.differences.append(
                 replace(
-                    _difference(again(claim.confidence), pair, margin),
+                    _difference(difference, pair, margin),
                     structure=structure,
                     point=text,
                     place=place,
@@ -137,7 +142,7 @@ def compared(old: MeasuredClaim, new: MeasuredClaim, margins: Mapping[str, float
             return "inconclusive"  # all patients differ alike: no interval
         return "failed" if interval.low > 0 else "passed" if interval.high < 0 else "inconclusive"
 
-    return Paired(report, within, direction)
+    return Paired(report, within, direction, tuple(dict.fromkeys(found.small_sample)))
 
 
 def worst_place(report: ComparedRequirement, old: MeasuredClaim) -> int | None:

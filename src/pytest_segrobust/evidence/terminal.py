@@ -104,6 +104,22 @@ def record_lines(report: Mapping[str, Any]) -> list[tuple[str, bool]]:
     return lines
 
 
+def approximate_line(results: Iterable[RequirementResult]) -> str:
+    """Which passes rest on an interval that few patients make approximate; "" where none does. Their caveats say the others."""
+    few = [
+        result.id
+        for result in results
+        if result.verdict == "passed"
+        and any(words.APPROXIMATE in warning for warning in result.warnings)
+        and not any(words.APPROXIMATE in caveat for caveat in result.search.get("caveats", []))
+    ]
+    if not few:
+        return ""
+    more = len(few) - _NAMED_CASES
+    named = ", ".join(few[:_NAMED_CASES]) + (f" and {more} more" if more > 0 else "")
+    return f"few patients: {words.APPROXIMATE} where values are skewed, and blind to rare failures, in {named}; the report says how"
+
+
 def _verdict(result: RequirementResult) -> str:
     tier = words.tier(result)
     return WORDS[result.verdict].upper() + (f" ({tier})" if tier else "")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .records import BreakingPoint, GrossFailures, RequirementResult, Verdict
     from .rounding import Toward
 
+APPROXIMATE = "the interval of a mean is approximate"
+"""How a warning begins that a pass at the limit may be more frequent than stated."""
+
 _BETTER_LOW = ("below", "at most")
 _BETTER_HIGH = ("above", "at least")
 

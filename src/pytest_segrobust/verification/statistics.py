@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_segrobust.evidence.words import APPROXIMATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENOUGH = 100  # patients below which a reader is warned
+FEWEST = 5  # patients below whom resamples are too alike for any bootstrap
+TINY = 1e-100
 SKEWED = (
     1.5  # skewness of a sample from which a reader is warned at any number: exponential drops have 2, normal ones 0
 )
@@ -38,8 +42,8 @@ def mean_interval(
 
     On each side the wider of the bias-corrected and accelerated bootstrap (Efron 1987) and bootstrap-t, at a level expanded
     for few values. False passes of exponential drops exactly at a 95 % limit, 1000 simulated runs of 100 patients: BCa
-    alone 8 %, this 5 %. Always with a warning of what so few
-    patients cannot show.
+    alone 8 %, this 5 %. Of two to four values no narrower than Student's t, since their resamples are too alike: 19 % of the
+    bounds of two normal ones missed. Always with a warning of what so few patients cannot show.
     Raises ValueError for fewer than two values and for values that are not finite: such a mean must never look decided.
     """
     values = np.asarray(values, float)
@@ -48,6 +52,9 @@ def mean_interval(
         raise ValueError(
             f"an interval of a mean needs at least two finite values, not {n} with {_bad(values)} not finite"
         )
+    if 0 < np.ptp(values) < TINY:  # the squares of such distances would be 0
+        found = mean_interval(values * 2.0**400, confidence, seed=seed, resamples=resamples)
+        return replace(found, low=found.low / 2.0**400, high=found.high / 2.0**400)
     if np.ptp(values) == 0:
         return Interval(
             float(values[0]), float(values[0]), "no interval: all values are equal",
@@ -59,11 +66,16 @@ def mean_interval(
     low, high = _bca(values, means, alpha)
     error = values.std(ddof=1) / math.sqrt(n)
     t_low, t_high = values.mean() - error * np.quantile(ratios, [1 - alpha, alpha])
+    low, high = min(low, float(t_low)), max(high, float(t_high))
     method = "bootstrap over patients, on each side the wider of BCa and bootstrap-t"
+    if n < FEWEST:
+        student = float(error * _student(n, confidence))
+        low, high = min(low, float(values.mean()) - student), max(high, float(values.mean()) + student)
+        method += ", and no narrower than Student's t of so few"
     skewed = n >= ENOUGH and abs(skewness(values)) > SKEWED
     return Interval(
-        min(low, float(t_low)),
-        max(high, float(t_high)),
+        low,
+        high,
         method,
         _blind(values, confidence, skewed=skewed),
         small_sample=not skewed,
@@ -80,12 +92,10 @@ def skewness(values: np.ndarray) -> float:
 def _blind(values: np.ndarray, confidence: float, *, skewed: bool) -> str:
     """What an interval of a mean cannot see; where values are too skewed for it, what is approximate of it."""
     n = len(values)
-    approximate = (
-        f"below {ENOUGH}, the interval of a mean is approximate where values are skewed, and " if n < ENOUGH else ""
-    )
+    approximate = f"below {ENOUGH}, {APPROXIMATE} where values are skewed, and " if n < ENOUGH else ""
     if skewed:
         approximate = (
-            f"the interval of a mean is approximate for values as skewed as these (skewness {skewness(values):.2g}; above "
+            f"{APPROXIMATE} for values as skewed as these (skewness {skewness(values):.2g}; above "
             f"{SKEWED}, false passes of 6 to 7 % instead of 5 % were simulated), and "
         )
     return (
@@ -108,6 +118,13 @@ def _expanded(alpha: float, n: int) -> float:
     from scipy.special import ndtr, stdtrit
 
     return float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, alpha)))
+
+
+def _student(n: int, confidence: float) -> float:
+    """The quantile of Student's t for a one-sided bound of n values."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(n - 1, confidence))
 
 
 def _bad(values: np.ndarray) -> int:

@@ -16,6 +16,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+import numpy as np
+
 from pytest_segrobust.metrics.catalogue import METRICS
 from pytest_segrobust.perturbations.catalogue import catalogue
 from pytest_segrobust.perturbations.point import CLEAN, Point
@@ -28,11 +30,10 @@ from .metric import bounds_of
 from .over_points import OverPoints
 from .patients import Cohort
 from .reach import unperturbed
+from .words import outward
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import numpy as np
 
     from pytest_segrobust.evidence.records import BreakingPoint, Measurement
     from pytest_segrobust.requirements.requirement import Measure, Requirement
@@ -192,7 +193,7 @@ class UntilDecided(OverPoints):
             {"point": point, "patients": len(patients), "of": len(self.evaluation.patients)}
             for point, patients in self.stopped.items()
         ]
-        found["warnings"] = [*found["warnings"], *self._said()]
+        found["warnings"] = [*found["warnings"], *self._said(), *self._of_the_enrolled()]
         return found
 
     def measure(self, points: Sequence[Point]) -> None:
@@ -260,6 +261,27 @@ class UntilDecided(OverPoints):
 
     def _cohort(self, clean: Sequence[Measurement]) -> Cohort:
         return EarlierCohort.of(super()._cohort(clean), self.stopped)
+
+    def _of_the_enrolled(self) -> list[str]:
+        """What all who are enrolled would have at the deciding point, had it not been left: bounds without replacement.
+
+        Of this set of patients, not of others; the claim on other patients is the interval's.
+        """
+        if not self.cells or self.worst.point not in self.stopped:
+            return []
+        cell = self.worst
+        enrolled = len({self.cohort.patient_of[case] for case in self.cohort.counted(cell.structure)})
+        of = dict(zip(cell.values.patients, self.criterion.reduced(cell.values.values), strict=True))
+        values = np.array([of[patient] for patient in self.evaluation.patients if patient in of])
+        confidence = self.requirement.confidence
+        low, high = betting.running_bounds(values, self.bets.least, self.bets.most, confidence, enrolled=enrolled)
+        limit = self.criterion.limit
+        least, most = outward(low[-1], limit, up=False), outward(high[-1], limit, up=True)
+        words = (
+            f"the mean of all {enrolled} enrolled patients at {cell.point} would lie between {least} and {most} (betting without replacement, each bound one-sided {confidence:.4g}, as if "
+            f"the {len(values)} measured ones were drawn at random)"
+        )
+        return [words]
 
     def _said(self) -> list[str]:
         """How many patients were used, where, and by which rule."""
