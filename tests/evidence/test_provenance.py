@@ -95,6 +95,7 @@ def test_what_a_run_itself_writes_makes_no_project_dirty_and_all_else_does(tmp_p
     for folder in (report, tmp_path / "__pycache__", tmp_path / ".hypothesis" / "unicode"):
         folder.mkdir(parents=True)
         (folder / "written").write_text("1")
+    (tmp_path / "sub" / "segrobust-ledger.jsonl").write_text("{}")
 
     assert provenance.git_state(tmp_path / "sub", ignoring=report)["dirty"] is False
     assert provenance.git_state(tmp_path / "sub")["dirty"] is True
