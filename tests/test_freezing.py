@@ -194,3 +194,4 @@ def test_a_run_under_a_changed_spec_and_of_a_part_says_so_in_terminal_and_report
     assert "NOISE-1, NOISE-2 deselected" in why
     assert "differ from its last commit" in why
     assert not (project.path / "segrobust-report" / "attestation.intoto.json").exists()
+    assert check(project.path / "segrobust-report").intact, "nothing is written to the store after the report"

@@ -154,7 +154,7 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
         from .ci import github_lines
-        from .evidence.report import build_report
+        from .evidence.report import record_of
         from .evidence.terminal import approximate_line, failure_text, record_lines, stress_line, summary_lines
 
         terminalreporter.section("segmentation robustness")
@@ -176,7 +176,7 @@ class Recorder:
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
         self._say_comparison(terminalreporter)
-        for line, settled in record_lines(build_report(self.store)):
+        for line, settled in record_lines(record_of(self.store, results)):
             terminalreporter.write_line(line, **({} if settled else {"yellow": True}))
         if self.page_error:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)

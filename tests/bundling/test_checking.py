@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -124,6 +126,23 @@ def test_numbers_edited_in_the_page_alone_are_found(report_folder: Path, not_dra
     page.write_text(text[:start] + re.sub(r'"verdict":"failed"', '"verdict":"passed"', text[start:]), encoding="utf-8")
 
     assert check(report_folder).changes == ["report.html: the data in it are not those of report.json"]
+
+
+def test_packed_data_of_a_large_page_are_compared_and_never_grow_without_end(report_folder: Path, not_drawn) -> None:
+    page = report_folder / "report.html"
+    text = page.read_text(encoding="utf-8")
+    report = json.loads((report_folder / "report.json").read_text(encoding="utf-8"))
+
+    def packed(content: bytes) -> None:
+        data = base64.b64encode(gzip.compress(content)).decode()
+        script = f'<script type="application/json" id="report" data-encoding="gzip+base64">{data}</script>'
+        page.write_text(consistency._DATA.sub(lambda _: script, text), encoding="utf-8")
+
+    packed(json.dumps(report).encode())
+    assert check(report_folder).intact
+    for wrong in (json.dumps({**report, "seed": 1}).encode(), b"0" * 100_000_000, b"", b"no JSON"):
+        packed(wrong)
+        assert check(report_folder).changes == ["report.html: the data in it are not those of report.json"]
 
 
 def test_words_edited_in_the_page_alone_are_found(report_folder: Path) -> None:

@@ -46,6 +46,7 @@ def test_the_same_folder_gives_the_same_bytes(report_folder: Path, tmp_path: Pat
     second = pack(report_folder, tmp_path / "b.zip")
 
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    assert not list(report_folder.glob("*-wal")), "packing leaves nothing behind"
     assert first.manifest_sha256 == second.manifest_sha256
 
 

@@ -83,3 +83,23 @@ def test_a_look_at_git_runs_no_program_that_the_repository_names(tmp_path: Path)
     provenance.git_state(tmp_path)
 
     assert not (tmp_path / "has-run").exists()
+
+
+def test_what_a_run_itself_writes_makes_no_project_dirty_and_all_else_does(tmp_path: Path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a").write_text("1")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "a")
+    report = tmp_path / "sub" / "rep[1]"
+    for folder in (report, tmp_path / "__pycache__", tmp_path / ".hypothesis" / "unicode"):
+        folder.mkdir(parents=True)
+        (folder / "written").write_text("1")
+    (tmp_path / "sub" / "segrobust-ledger.jsonl").write_text("{}")
+
+    assert provenance.git_state(tmp_path / "sub", ignoring=report)["dirty"] is False
+    assert provenance.git_state(tmp_path / "sub")["dirty"] is True
+    # a report folder that holds the project is no reason to look away
+    assert provenance.git_state(tmp_path / "sub", ignoring=tmp_path)["dirty"] is True
+    (tmp_path / "rep1").write_text("1")  # what the name would match as a pattern
+    assert provenance.git_state(tmp_path / "sub", ignoring=report)["dirty"] is True

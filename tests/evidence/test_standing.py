@@ -6,6 +6,7 @@ import copy
 
 import pytest
 
+from pytest_segrobust.evidence.report import build_report, record_of
 from pytest_segrobust.evidence.standing import standing
 
 SIGNED = [
@@ -75,3 +76,11 @@ def test_an_open_deviation_or_an_empty_signature_keeps_a_draft(report: dict, why
 
 def test_a_project_without_version_control_may_be_for_the_record_where_a_lock_covers_all() -> None:
     assert standing(changed(environment={"git": None}), {})["state"] == "final"
+
+
+def test_the_terminal_is_told_what_the_report_says(synthetic_store) -> None:
+    report = build_report(synthetic_store)
+
+    found = record_of(synthetic_store, list(synthetic_store.results().values()))
+    assert found == {"record": report["record"], "freeze": report.get("freeze")}
+    assert report["record"]["state"] == "test_run"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
 import tempfile
+import zlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 STORE = "run.sqlite"
 SPEC_FOLDER = "spec/"
-_DATA = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
+_DATA = re.compile(
+    r'<script type="application/json" id="report"( data-encoding="gzip\+base64")?>(.*?)</script>', re.DOTALL
+)
 _DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
 _SAID = re.compile(r"<(?:title|desc|text)\b[^>]*>(.*?)</|\b(?:aria-label|class)=\"([^\"]*)\"", re.DOTALL)
 # A run and the one who checks it may have other home folders, which no finding depends on.
@@ -113,8 +117,9 @@ def _page(content: bytes, report: dict[str, Any], folder: Path) -> Iterator[Find
     if len(found) != 1:
         yield Finding(f"{PAGE}: the data of the run do not stand in it once")
         return
+    encoding, data = found[0]
     try:
-        inside = _json(found[0].encode("utf-8"))
+        inside = _json(_unpacked(data, most=2 * len(json.dumps(report))) if encoding else data.encode("utf-8"))
     except EvidenceError:
         inside = None
     if inside != report:
@@ -123,7 +128,7 @@ def _page(content: bytes, report: dict[str, Any], folder: Path) -> Iterator[Find
     if not _same_version(report):
         yield Finding(f"{PAGE}: written by another version of this tool, so its text was not compared", changed=False)
         return
-    again = _rendered(folder)
+    again, text = _rendered(folder), _DATA.sub("", text)  # packed data differ between versions of zlib
     if again is None:
         yield Finding(f"{PAGE}: cannot be drawn here, so its text was not compared", changed=False)
     elif _DRAWING.sub(_words, again) != _DRAWING.sub(_words, text):
@@ -136,6 +141,18 @@ def _page(content: bytes, report: dict[str, Any], folder: Path) -> Iterator[Find
         yield Finding(f"{PAGE}: {why}", changed=same)
 
 
+def _unpacked(data: str, *, most: int) -> bytes:
+    """What a large report's data are packed from; never more than `most` bytes. EvidenceError where it is not that."""
+    try:
+        unpacking = zlib.decompressobj(wbits=31)  # gzip
+        content = unpacking.decompress(base64.b64decode(data, validate=True), most)
+    except (ValueError, zlib.error):
+        content = b""
+    if not content or not unpacking.eof or unpacking.unused_data:
+        raise EvidenceError(f"{PAGE}: its data cannot be unpacked")
+    return content
+
+
 def _words(drawing: re.Match[str]) -> str:
     """What a drawing says in words, wherever its lines run."""
     return " ".join("".join(found) for found in _SAID.findall(drawing[0]))
@@ -146,7 +163,7 @@ def _rendered(folder: Path) -> str | None:
     from pytest_segrobust.evidence.html import write_html
 
     try:
-        return write_html(folder).read_text(encoding="utf-8")
+        return _DATA.sub("", write_html(folder).read_text(encoding="utf-8"))
     except Exception:
         return None
 

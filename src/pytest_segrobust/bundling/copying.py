@@ -20,7 +20,7 @@ def copy_store(source: Path, target: Path) -> Path:
     Raises EvidenceError where it cannot be read or written.
     """
     try:
-        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as store:
+        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True, timeout=60)) as store:
             store.execute("VACUUM INTO ?", (str(target),))
         with closing(sqlite3.connect(target, isolation_level=None)) as copy:
             copy.execute("PRAGMA journal_mode = DELETE")  # opened for reading, it leaves no files beside it

@@ -62,13 +62,15 @@ def packages() -> dict[str, str]:
 def git_state(folder: Path, *, ignoring: Path | None = None) -> dict[str, Any] | None:
     """`commit` and `dirty` of the repository that holds `folder`; None where there is no git or no commit.
 
-    What a run itself writes is no change of a project: caches, and the folder `ignoring`, unless the project lies in it.
+    What a run itself writes is no change of a project: caches, the use ledger under its usual name, and the folder
+    `ignoring`, unless the project lies in it.
     """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if not commit:
         return None
     top = _git(folder, "rev-parse", "--show-toplevel")
     left_out = [f":(exclude,glob)**/{name}/**" for name in ("__pycache__", ".hypothesis", ".pytest_cache")]
+    left_out.append(":(exclude,glob)**/segrobust-ledger.jsonl")
     if ignoring is not None and top and ignoring.resolve().is_relative_to(Path(top).resolve()):
         name = ignoring.resolve().relative_to(Path(top).resolve()).as_posix()
         left_out += [] if folder.resolve().is_relative_to(ignoring.resolve()) else [f":(exclude,top,literal){name}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,9 +42,7 @@ def build_report(store: Store) -> dict[str, Any]:
     results = list(store.results().values())
     verdicts = [result.verdict for result in results]
     gating = [result.verdict for result in results if result.gates]
-    status: str = run.get("status", "running")
-    if status == "complete" and (not verdicts or "not_run" in verdicts):
-        status = "incomplete"
+    status = _status(run, verdicts)
     report = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pytest-segrobust", "version": __version__},
@@ -75,6 +73,24 @@ def build_report(store: Store) -> dict[str, Any]:
     report["record"] = standing(report, run)
     plain: dict[str, Any] = strict_json.plain(report)
     return plain
+
+
+def record_of(store: Store, results: Sequence[RequirementResult]) -> dict[str, Any]:
+    """The keys "record" and "freeze" of the report of a store with these results, without building the rest of it."""
+    run = store.run()
+    known = {key: run.get(key) for key in ("freeze", "environment", "deviations", "sign_off")}
+    about = {
+        **known,
+        "status": _status(run, [result.verdict for result in results]),
+        "events": store.events(),
+        "requirements": [{"id": result.id, "verdict": result.verdict} for result in results],
+    }
+    return {"record": standing(about, run), "freeze": run.get("freeze")}
+
+
+def _status(run: Mapping[str, Any], verdicts: Sequence[str]) -> str:
+    status: str = run.get("status", "running")
+    return "incomplete" if status == "complete" and (not verdicts or "not_run" in verdicts) else status
 
 
 def write_report(store: Store, directory: Path, *, status: Status) -> Path:
