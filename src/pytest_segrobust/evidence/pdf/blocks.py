@@ -44,6 +44,9 @@ class Typesetter:
         if title is not None and any("badge" in each.classes for each in element.elements()):
             yield self._heading_with_badge(title, element, anchor)
             return
+        if any(isinstance(child, str) and child.strip() for child in element.children):
+            yield from self.paragraph(element, around, anchor)  # nothing that is said may be lost
+            return
         if element.drawing:
             if element.attributes.get("aria-hidden") != "true" and 'aria-hidden="true"' not in element.drawing[:200]:
                 yield {"kind": "figures", "columns": 2, "items": [self._drawn(element, around)]}
@@ -72,7 +75,7 @@ class Typesetter:
         code = element.first("code")
         if "replay" in classes and code is not None:
             name = next((each.text() for each in element.elements() if each.tag == "span"), "")
-            yield {"kind": "code", "name": name, "text": code.text()}
+            yield {"kind": "code", "name": name, "text": [code.text()]}
         elif "key" in classes:
             lines = [_LINES.get("".join(each.classes), "") + each.text() for each in element.elements()]
             yield {"kind": "paragraph", "runs": [{"text": "; ".join(lines)}], "style": "muted"}
@@ -80,6 +83,11 @@ class Typesetter:
             style = "statement" if "statement" in classes else "muted" if classes & _MUTED else "body"
             style = "lead" if "reason" in classes else style
             yield {"kind": "paragraph", "runs": found, "style": style}
+
+    def preformatted(self, element: Element, _around: tuple[str, ...], _anchor: str) -> Iterator[Block]:
+        """Lines as they are, such as what an amendment changed."""
+        lines = "".join(child for each in element.all() for child in each.children if isinstance(child, str))
+        yield {"kind": "code", "name": "", "text": lines.strip("\n").split("\n")}
 
     def items(self, element: Element, _around: tuple[str, ...], _anchor: str) -> Iterator[Block]:
         """A list, the flow of cases, or the counts of verdicts."""
@@ -220,6 +228,7 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5")
 _SPECIAL = {
     **dict.fromkeys(_HEADINGS, Typesetter.heading),
     "p": Typesetter.paragraph,
+    "pre": Typesetter.preformatted,
     "ul": Typesetter.items,
     "ol": Typesetter.items,
     "dl": Typesetter.definitions,

@@ -47,7 +47,7 @@ def document(
             "digest": digest,
             "tool": f"{report['tool']['name']} {report['tool']['version']}",
             "watermark": record.watermark,
-            "why": list(record.why),
+            "why": [[{"text": text}] for text in record.why],
             "colours": palette(),
             "outline_depth": 2 if len(report["requirements"]) <= _MOST_OUTLINED else 1,
             "front": _front(setter, front, main),
