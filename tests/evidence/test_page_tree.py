@@ -76,7 +76,7 @@ def test_cells_of_a_table_keep_their_column():
 
 
 def test_columns_are_as_wide_as_what_stands_in_them():
-    rows = [[{"runs": [{"text": text}]} for text in ("short", "x" * 40, "20 characters of it.")]] * 2
+    rows = [[{"runs": [{"text": text}]} for text in ("short", "x" * 40, "25 characters, or so, of it")]] * 2
 
     assert widths(rows, 3) == ["auto", "40", "auto"]
     assert widths([[{"runs": [{"text": "y" * 22}]}] * 8], 8).count("auto") == 5, "no wider than the page"

@@ -102,7 +102,6 @@ def test_the_first_page_is_enough_to_decide_by(pages: list[str]):
         "cccccccccccc",
         "24 of 24 patients",
         "0.122",
-        "1.13",
         "inconclusive",
         "tester, date",
     ):
@@ -315,7 +314,7 @@ def test_of_many_requirements_the_first_page_has_the_most_pressing(tmp_path: Pat
 
 
 def test_a_long_name_without_spaces_does_not_run_out_of_its_column(tmp_path: Path):
-    name = "sub-0123456789abcdef_ses-baseline_acq-verylongprotocolname_run-01_desc-preprocessed_T1w" * 2
+    name = "a1b2c3d4e5f6" * 15
     report = small(tmp_path, replace(RequirementResult(name, f"DSC of {name}", "failed"), reason=name))
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(report)))
     rightmost = 0.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .page_tree import Element
 
 _MOST_OUTLINED = 60  # requirements that the table of contents names
-_FIRST_PAGE_ROWS = 12
+_FIRST_PAGE_ROWS, _FIRST_PAGE_TALL_ROWS = 12, 7  # tall ones have the statement too
 _SIGNED = ("tester", "reviewer", "approver")
 
 
@@ -67,12 +67,21 @@ def _front(setter: Typesetter, front: Element, main: Element) -> list[Block]:
     fitted = []
     for block in found:
         fitted.append(block)
-        more = len(block["rows"]) - _FIRST_PAGE_ROWS if block["kind"] == "table" else 0
+        room = _room(block)
+        more = len(block["rows"]) - room if room else 0
         if more > 0:
-            fitted[-1] = {**block, "rows": _pressing_first(block["rows"])[:_FIRST_PAGE_ROWS]}
+            fitted[-1] = {**block, "rows": _pressing_first(block["rows"])[:room]}
             said = f"the most pressing; {more} more under Results"
             fitted.append({"kind": "paragraph", "runs": [{"text": said}], "style": "muted"})
     return fitted
+
+
+def _room(block: Block) -> int:
+    """How many rows of a table the first page has room for; 0 of what is no table."""
+    if block["kind"] != "table":
+        return 0
+    tall = any("break" in run for row in block["rows"] for cell in row for run in cell.get("runs", []))
+    return _FIRST_PAGE_TALL_ROWS if tall else _FIRST_PAGE_ROWS
 
 
 def _pressing_first(rows: list[Any]) -> list[Any]:

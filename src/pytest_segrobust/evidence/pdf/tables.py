@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .page_tree import Element
 
 _PLOT = 46  # mm
-_NARROW, _WIDE = 24, 110  # characters: of a column that needs no more than it has, and of all such columns together
+_NARROW, _WIDE = 30, 110  # characters: of a column that needs no more than it has, and of all such columns together
 
 
 def table(setter: Typesetter, element: Element, around: tuple[str, ...]) -> Block:
