@@ -26,9 +26,9 @@ HOSTILE = '#read("/etc/passwd") $x^2$ \\ "q" *b* _i_ `r` <l> @ref ${a} #{1+1} //
 
 
 def texts(pdf: bytes) -> list[str]:
-    """The text of every page, in one line each, without the places where a line may end."""
+    """The text of every page, in one line each."""
     pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
-    return [" ".join(text.replace("\u200b", "").replace("\u00a0", " ").split()) for text in pages]
+    return [" ".join(text.replace("\u00a0", " ").split()) for text in pages]
 
 
 def with_record(report: dict[str, Any], state: str, *why: str) -> dict[str, Any]:
@@ -101,33 +101,50 @@ def test_the_first_page_is_enough_to_decide_by(pages: list[str]):
         "bbbbbbbbbbbb",
         "cccccccccccc",
         "24 of 24 patients",
-        "0.0934 [0.0712, 0.122]",
-        "0.912 [0.740, 1.13] mm",
-        "What this report does not show",
+        "0.122",
+        "inconclusive",
         "tester, date",
-        "frozen before the run: not recorded",
     ):
         assert part in pages[0], part
     assert "Contents" in pages[1]
 
 
-def test_sections_stand_in_the_order_in_which_a_report_is_read(pages: list[str]):
-    found = " ".join(pages[1:])
-    titles = (
-        "Identification",
-        "Purpose and reading",
-        "Trace matrix",
-        "Method",
-        "Data",
-        "Environment and software",
-        "Results",
-        "Results by requirement",
-        "Anomalies, deviations and events",
-        "What this report does not show",
-        "Conclusion and sign-off",
-    )
-    places = [found.index(f"{number} {title}") for number, title in enumerate(titles, 1)]
+def test_everything_that_the_page_says_stands_in_the_document(store: Store, pages: list[str]):
+    from pytest_segrobust.evidence.html import render_html
+    from pytest_segrobust.evidence.pdf.inline import hidden
+    from pytest_segrobust.evidence.pdf.page_tree import Element, read_page
 
+    def said(element: Element) -> list[str]:
+        if hidden(element) or {"colours", "key", "watermark", "record"} & set(element.classes):  # in other words there
+            return []
+        texts = [child for child in element.children if isinstance(child, str)]
+        return [*texts, *(text for child in element.elements() for text in said(child))]
+
+    page = read_page(render_html(build_report(store), store.pictures("ROB-001")))
+    parts = [
+        re.sub(r"\s", "", text)
+        for each in page.body.elements()
+        if each.tag in ("header", "main")
+        for text in said(each)
+    ]
+    document = re.sub(r"\s", "", " ".join(pages))
+    absent = [part for part in parts if part not in document]
+
+    assert len(parts) > 400
+    assert len(absent) <= 4, absent  # those that go over the end of a page
+
+
+def test_sections_stand_in_the_order_of_the_page(store: Store, pages: list[str]):
+    from pytest_segrobust.evidence.html import render_html
+
+    page = render_html(build_report(store))
+    titles = [
+        re.sub(r"<[^>]*>|\s", "", title) for title in re.findall(r"<h2[^>]*>(.*?)</h2>", page[page.index("<main") :])
+    ]
+    document = re.sub(r"\s", "", " ".join(pages[1:]))
+    places = [document.rindex(title) for title in titles if len(title) > 8]
+
+    assert len(places) > 3
     assert places == sorted(places)
 
 
@@ -142,17 +159,20 @@ def test_every_requirement_is_told_with_its_figures_cases_and_replay(pages: list
         "segrobust replay segrobust-report ROB-002",
         "label cut off at the edge of the volume",
         "gw1 ended with signal 9",
-        "inter-reader DSC is 0.90; see RMF-12.",
+        "inter-reader DSC is 0.90; see RMF-12",
         "3 patients without a single failure leave open a failure rate of up to 63.2 %",
     ):
         assert part in text, part
 
 
-def test_figures_are_vectors_and_pictures_alone_are_pixels(pdf: bytes):
+def test_figures_are_vectors_and_pictures_alone_are_pixels(store: Store, pdf: bytes):
+    from pytest_segrobust.evidence.html import render_html
+
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     pixels = sum(len(page.images) for page in reader.pages)
+    pictures = render_html(build_report(store), store.pictures("ROB-001")).count("data:image/png;base64,")
 
-    assert 3 < pixels <= 6, "three cases, clean and perturbed; no curve or forest plot became an image"
+    assert 3 < pixels <= pictures, "no curve or forest plot became an image"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +184,7 @@ def test_the_watermark_says_whether_a_report_stands_for_record(tmp_path: Path, s
     pages = texts(render_pdf(report))
 
     for text in pages:
-        assert text.count(mark) >= 2 if mark else "DRAFT" not in text.upper()  # across the page, and in its head
+        assert text.count(mark) >= 2 if mark else "DRAFT" not in text  # across the page, and in its head
         assert mark.startswith("TEST RUN") or "NOT FOR RECORD" not in text
     assert ("Because of this." in pages[0]) == (state != "approved")
 
@@ -209,23 +229,15 @@ def test_what_users_wrote_is_never_taken_for_typst(tmp_path: Path):
         environment={HOSTILE: HOSTILE},
         data={"excluded": {HOSTILE: HOSTILE}},
     )
-    keys = ("risk", "hazard", "control", "requirement", "test", "verdict")
     report |= {
-        "freeze": {"words": HOSTILE, "lock": HOSTILE, "amendments": [{"reason": HOSTILE, "diff": [HOSTILE]}]},
         "record": {"state": "draft", "why": [HOSTILE]},
-        "trace": {"rows": [dict.fromkeys(keys, HOSTILE)], "orphans": {"risks": [HOSTILE]}},
-        "deviations": {"open": 1, "items": [dict.fromkeys(("kind", "text", "disposition", "owner"), HOSTILE)]},
         "sign_off": [{"role": "tester", "name": HOSTILE, "date": HOSTILE, "meaning": HOSTILE}],
-        "independence": {"words": HOSTILE, "findings": [{"test_case": HOSTILE, "how": HOSTILE}]},
-        "use_ledger": {"words": HOSTILE},
-        "provenance": {"code": [{"what": HOSTILE, "name": HOSTILE, "sha256": HOSTILE}]},
-        "soup": [{"name": HOSTILE, "version": HOSTILE, "license": HOSTILE}],
     }
     text = re.sub(r"\s", "", " ".join(texts(render_pdf(report))))
 
     assert "root:" not in text
     for part in ('#read("/etc/passwd")', "$x^2$", '\\"q"*b*_i_`r`<l>@ref${a}', "#{1+1}///*=a", '#image("x.svg")]][['):
-        assert text.count(part) > 30, part
+        assert text.count(part) > 15, part
 
 
 @pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1b", "\u202e", "\u200b", "\ue000", "\U0001f9e0"])
@@ -259,7 +271,7 @@ def test_it_is_written_beside_the_report_with_the_hash_of_its_file(tmp_path: Pat
     assert write_pdf(tmp_path) == tmp_path / "report.pdf"
     pages = texts((tmp_path / "report.pdf").read_bytes())
     assert all(f"SHA-256 {digest[:12]}…" in text for text in pages)
-    assert f"This sign-off is of the report with the SHA-256 {digest}." in pages[-1]
+    assert f"SHA-256 of the report.json that this document was made from: {digest}" in " ".join(pages)
 
 
 def test_without_typst_the_error_says_what_to_install(tmp_path: Path, monkeypatch):
@@ -275,60 +287,48 @@ def test_the_document_claims_nothing_that_a_test_cannot_show(pages: list[str]):
     assert not re.findall(r"complian|certif|\bprove[sn]?\b|\bproof\b|\bsafe|validated|guaranteed", text)
 
 
-def test_what_other_parts_of_the_run_recorded_is_shown(tmp_path: Path):
-    report = small(tmp_path, RequirementResult("ROB-1", "s", "passed", risks=["H-1"]))
-    report |= {
-        "freeze": {
-            "state": "frozen",
-            "words": "Frozen on 2026-02-01 by A. Muster.",
-            "sha256": "e" * 64,
-            "amendments": [{"time": "2026-02-02", "approver": "B", "reason": "typing error", "diff": ["-a", "+b"]}],
-        },
-        "trace": {
-            "rows": [
-                {"risk": "H-1", "hazard": "wrong contour", "requirement": "ROB-1", "test": "t::R", "verdict": "passed"}
-            ],
-            "orphans": {"risks": ["H-9"]},
-        },
-        "independence": {"state": "not_checked", "words": "Not checked: no training list was given."},
-        "use_ledger": {"words": "This test set has judged 3 models."},
-        "soup": [{"name": "numpy", "version": "2.4.6", "license": "BSD-3-Clause"}],
-        "deviations": {"open": 1, "items": [{"kind": "not_run", "requirement": "ROB-2", "text": "was left out"}]},
-        "sign_off": [{"role": "approver", "name": "C. Beispiel", "date": "2026-03-03", "meaning": "released"}],
-        "provenance": {"code": [{"what": "network", "name": "nets:build", "sha256": "f" * 64}]},
-    }
-    pages = texts(render_pdf(report))
-    text = " ".join(pages)
+def test_who_signed_stands_on_the_first_page(tmp_path: Path):
+    signed = [{"role": "approver", "name": "C. Beispiel", "date": "2026-03-03", "meaning": "released"}]
+    pages = texts(render_pdf({**small(tmp_path, RequirementResult("R", "s", "passed")), "sign_off": signed}))
 
-    assert "Frozen on 2026-02-01 by A. Muster." in pages[0]
-    assert "C. Beispiel" in pages[0]
-    for part in (
-        "Amended 2026-02-02 by B: typing error",
-        "wrong contour",
-        "H-9",
-        "Not checked: no training list was given.",
-        "This test set has judged 3 models.",
-        "BSD-3-Clause",
-        "Without a disposition: 1.",
-        "was left out",
-        "released",
-        f"network SHA-256 (nets:build) {'f' * 64}",
-    ):
-        assert part in text, part
+    assert "C. Beispiel, 2026-03-03" in pages[0]
+
+
+def test_long_tables_that_the_page_folds_away_are_printed_in_part(tmp_path: Path):
+    points = [CurvePoint(n / 40, "p", [], f"structure {n}", 0.1, (0.0, 0.2), 5) for n in range(40)]
+    text = " ".join(
+        texts(render_pdf(small(tmp_path, RequirementResult("R", "s", "failed", measure="DSC", curve=points))))
+    )
+
+    assert "and 16 more rows, in report.json and on the page" in text
+
+
+def test_of_many_requirements_the_first_page_has_the_most_pressing(tmp_path: Path):
+    results = [RequirementResult(f"OK-{number:02}", "s", "passed") for number in range(30)]
+    pages = texts(render_pdf(small(tmp_path, *results, RequirementResult("BAD-1", "s", "failed", reason="why"))))
+
+    assert pages[0].count("BAD-1") == 2, "among the findings and in the plot"
+    assert "OK-00" in pages[0]
+    assert "OK-29" not in pages[0]
+    assert "Contents" in pages[1]
 
 
 def test_a_long_name_without_spaces_does_not_run_out_of_its_column(tmp_path: Path):
-    name = "sub-0123456789abcdef_ses-baseline_acq-verylongprotocolname_run-01_desc-preprocessed_T1w" * 2
+    name = "a1b2c3d4e5f6" * 15
     report = small(tmp_path, replace(RequirementResult(name, f"DSC of {name}", "failed"), reason=name))
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(report)))
     rightmost = 0.0
 
-    def visit(text: str, _cm: Any, matrix: list[float], _font: Any, size: float) -> None:
+    def visit(text: str, cm: list[float], matrix: list[float], _font: Any, size: float) -> None:
         nonlocal rightmost
-        if text.strip() and abs(matrix[1]) < 1e-6:  # the watermark goes across
-            rightmost = max(rightmost, matrix[4])
+        if text.strip() and abs(matrix[1]) < 1e-6 and abs(cm[1]) < 1e-6:  # the watermark goes across
+            end = 0.35 * size * len(text.strip())  # at least: letters are about half as wide as they are high
+            rightmost = max(rightmost, matrix[4] * cm[0] + cm[4] + end)
 
     for page in reader.pages:
         page.extract_text(visitor_text=visit)
 
-    assert 100 < rightmost < 595 - 51, "the right margin of A4"
+    assert 400 < rightmost < 595 - 51, "the right margin of A4"
+    document = "".join(page.extract_text() for page in reader.pages)
+    assert name in re.sub(r"\s", "", document), "and is copied as it is written"
+    assert "\u200b" not in document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from .standalone_svg import FONT, Drawing, standalone
@@ -10,8 +11,8 @@ _WIDTH = 180.0  # of a picture in its own units, about what it has on the page i
 _LENGTH = re.compile(r"(stroke-width|stroke-dasharray):\s*([\d. ]+)")
 
 
-def case_picture(panel: str) -> Drawing:
-    """The picture in a panel of the page's gallery (see `html.overlay`)."""
+def case_picture(panel: str, bar: str = "", length: str = "") -> Drawing:
+    """The picture of a frame of the page (see `html.overlay`); `bar` is the style of its scale bar, `length` the bar's text."""
     drawn = standalone(panel, within="frame")
     ratio = float(_found(r"aspect-ratio:\s*([\d.e+-]+)", panel) or 1.0)
     height = _WIDTH / ratio
@@ -26,16 +27,16 @@ def case_picture(panel: str) -> Drawing:
     ).replace("<image ", '<image image-rendering="optimizeSpeed" ')
     return Drawing(
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {_WIDTH:g} {height:.5g}" width="{_WIDTH:g}" height="{height:.5g}">{inner}{_scale(panel, height)}</svg>',
+        f'viewBox="0 0 {_WIDTH:g} {height:.5g}" width="{_WIDTH:g}" height="{height:.5g}">{inner}{_scale(bar, length, height)}</svg>',
         drawn.alt,
     )
 
 
-def _scale(panel: str, height: float) -> str:
-    match = re.search(r'class="scale" style="width:([\d.e+-]+)%">([^<]*)<', panel)
-    if match is None:
+def _scale(bar: str, length: str, height: float) -> str:
+    share = _found(r"width:\s*([\d.e+-]+)%", bar)
+    if share is None:
         return ""
-    width, text = float(match[1]) / 100 * _WIDTH, match[2]
+    width, text = float(share) / 100 * _WIDTH, html.escape(length)
     middle, line = 8 + width / 2, height - 7
     written = f'x="{middle:.5g}" y="{line - 4:.5g}" text-anchor="middle" font-size="11" font-family="{FONT}"'
     return (

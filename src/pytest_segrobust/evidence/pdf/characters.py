@@ -29,13 +29,15 @@ def shown(text: str) -> str:
     return _UNUSUAL.sub(lambda match: _shown(match[0]), text)
 
 
-def all_shown(value: Any) -> Any:
-    """`shown` of every text in plain data."""
+def all_shown(value: Any, *, running: bool = False) -> Any:
+    """`shown` of every text in plain data; what stands under "text" is running text, and may end a line anywhere."""
     if isinstance(value, dict):
-        return {key: all_shown(item) for key, item in value.items()}
+        return {key: all_shown(item, running=key == "text") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [all_shown(item) for item in value]
-    return breakable(shown(value)) if isinstance(value, str) else value
+        return [all_shown(item, running=running) for item in value]
+    if not isinstance(value, str):
+        return value
+    return breakable(shown(value)) if running else shown(value)
 
 
 def breakable(text: str) -> str:

@@ -1,132 +1,103 @@
-"""The whole document as plain data: one page to decide by, then the sections in the order that reviewers read them."""
+"""The whole document as plain data: one page to decide by, then the sections of the page in its own order."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_segrobust.evidence.html.view import short, view
-from pytest_segrobust.evidence.verdicts import WORDS
+from pytest_segrobust.evidence.html import render_html
 from pytest_segrobust.evidence.watermark import record_state
 
-from . import blocks, run_sections
+from .blocks import Typesetter, anchors_of
 from .characters import all_shown
-from .requirement import requirement_blocks
-from .results_table import forest_axis, results_table
+from .drawings import Drawings
+from .page_tree import read_page
 from .standalone_svg import palette
-from .template_drawings import verdict_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_segrobust.evidence.picture import Picture
 
-    from .blocks import Block, Figures
+    from .blocks import Block
+    from .page_tree import Element
 
 _MOST_OUTLINED = 60  # requirements that the table of contents names
-_FIRST_PAGE_ROWS, _FIRST_PAGE_NOTES, _FIRST_PAGE_LIMITS = 9, 4, 3
-_LONGEST = 260
+_FIRST_PAGE_ROWS, _FIRST_PAGE_TALL_ROWS = 12, 7  # tall ones have the statement too
 _SIGNED = ("tester", "reviewer", "approver")
 
 
-def document(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str, figures: Figures) -> dict[str, Any]:
-    """What the template sets; drawings go to `figures`. `digest` is the SHA-256 of report.json."""
-    shown = view(report, pictures)
+def document(
+    report: Mapping[str, Any], pictures: Sequence[Picture], digest: str
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What the template sets, and the drawings by file name. `digest` is the SHA-256 of report.json."""
+    page = read_page(render_html(report, pictures))
+    drawings = Drawings(page.marks)
+    setter = Typesetter(drawings, anchors_of(page.body))
     record = record_state(report)
-    for verdict, svg in verdict_shapes().items():
-        figures.files[f"shape-{verdict}.svg"] = svg.encode("utf-8")
+    front = _without_banner(next(each for each in page.body.elements() if each.tag == "header"))
+    main = next(each for each in page.body.elements() if each.tag == "main")
+    title = front.first("h1")
     plain: dict[str, Any] = all_shown(
         {
-            "title": f"{shown['headline']} · segmentation robustness report",
+            "title": f"{title.text() if title else 'no verdict'} · segmentation robustness report",
             "date": _date(report),
             "run": str(report.get("run_id") or "not recorded"),
-            "short": short(digest),
+            "short": digest[:12],
+            "digest": digest,
             "tool": f"{report['tool']['name']} {report['tool']['version']}",
             "watermark": record.watermark,
+            "why": [[{"text": text}] for text in record.why],
             "colours": palette(),
             "outline_depth": 2 if len(report["requirements"]) <= _MOST_OUTLINED else 1,
-            "summary": _summary(report, shown, record.why, figures),
-            "axis": figures.add(forest_axis()),
-            "blocks": list(_sections(report, shown, digest, figures)),
+            "front": _front(setter, front, main),
+            "signed": [_signed(report, role) for role in _SIGNED],
+            "blocks": list(setter.blocks(main)),
         }
     )
-    return plain
+    return plain, drawings.files
 
 
-def _summary(
-    report: Mapping[str, Any], shown: Mapping[str, Any], why: Sequence[str], figures: Figures
-) -> dict[str, Any]:
-    """The page to decide by."""
-    pressing = sorted(shown["requirements"], key=lambda each: list(WORDS).index(each["result"].verdict))
-    rows = results_table(pressing[:_FIRST_PAGE_ROWS], figures)
-    notes = [*why, *shown["notes"]]
-    left = len(notes) - _FIRST_PAGE_NOTES
-    freeze = report.get("freeze") or {}
-    return {
-        "headline": shown["headline"],
-        "decision": shown["decision"],
-        "overall": shown["overall"],
-        "counts": [[verdict, word, report["verdicts"][verdict]] for verdict, word in WORDS.items()],
-        "stress": shown["stress"],
-        "notes": [_cut(note) for note in notes[:_FIRST_PAGE_NOTES]]
-        + ([f"and {left} more, at the end of the identification"] if left > 0 else []),
-        "findings": [
-            {
-                "anchor": each["anchor"],
-                "verdict": each["verdict"],
-                "id": each["id"],
-                "text": _finding(each),
-            }
-            for each in shown["findings"]
-        ],
-        "more_findings": shown["more_findings"],
-        "tested": [
-            ["requirements", short(report["spec"]["sha256"])],
-            ["model", ", ".join(map(short, report["model"]["sha256"])) or "none"],
-            ["data", short(report["data"].get("sha256"))],
-            ["cases", f"{report['data']['n_cases']} of {report['data']['n_patients']} patients"],
-            ["status", report["status"]],
-            ["finished" if report.get("finished") else "started", run_sections.time(_end(report))],
-        ],
-        "frozen": str(freeze.get("words") or "Whether the requirements were frozen before the run: not recorded."),
-        "table": rows,
-        "more_rows": max(0, len(pressing) - _FIRST_PAGE_ROWS),
-        "limits": [_cut(limit) for limit in shown["limits"][:_FIRST_PAGE_LIMITS]],
-        "signed": [_signed(report, role) for role in _SIGNED],
-    }
+def _front(setter: Typesetter, front: Element, main: Element) -> list[Block]:
+    """The first page: the page's own head, with the intervals on their limits, as far as there is room."""
+    found = list(setter.blocks(front))
+    if not any(block["kind"] == "table" for block in found):
+        forest = next((each for each in main.all() if each.tag == "table" and "forest" in each.classes), None)
+        found += [] if forest is None else setter.blocks(forest)
+    fitted = []
+    for block in found:
+        fitted.append(block)
+        room = _room(block)
+        more = len(block["rows"]) - room if room else 0
+        if more > 0:
+            fitted[-1] = {**block, "rows": _pressing_first(block["rows"])[:room]}
+            said = f"the most pressing; {more} more under Results"
+            fitted.append({"kind": "paragraph", "runs": [{"text": said}], "style": "muted"})
+    return fitted
 
 
-def _sections(report: Mapping[str, Any], shown: Mapping[str, Any], digest: str, figures: Figures) -> Iterator[Block]:
-    record = record_state(report)
-    yield from run_sections.identification(report, shown, digest, record.why)
-    yield from run_sections.purpose(shown)
-    yield from run_sections.trace(report)
-    yield from run_sections.method(shown)
-    yield from run_sections.data(report, shown)
-    yield from run_sections.environment(report, shown)
-    yield blocks.heading(1, "Results")
-    yield blocks.paragraph(
-        "Thick bar: the interval that decides, each bound one-sided. Thin line: two-sided 95 %. The scale runs from 0, the best "
-        "value, to 1, the limit; the shaded left is the good side for every requirement.",
-        "muted",
-    )
-    yield results_table(shown["requirements"], figures)
-    yield blocks.heading(1, "Results by requirement")
-    for each in shown["requirements"]:
-        yield from requirement_blocks(each, figures)
-    yield from run_sections.deviations(report)
-    yield from run_sections.release(shown["release"])
-    yield from run_sections.limits(shown)
-    yield from run_sections.sign_off(report, digest)
+def _room(block: Block) -> int:
+    """How many rows of a table the first page has room for; 0 of what is no table."""
+    if block["kind"] != "table":
+        return 0
+    tall = any("break" in run for row in block["rows"] for cell in row for run in cell.get("runs", []))
+    return _FIRST_PAGE_TALL_ROWS if tall else _FIRST_PAGE_ROWS
 
 
-def _finding(each: Mapping[str, str]) -> str:
-    tier = f" ({each['tier']})" if each["tier"] else ""
-    return f"{WORDS[each['verdict']]}{tier}: {_cut(each['text'])}"  # type: ignore[index]
+def _pressing_first(rows: list[Any]) -> list[Any]:
+    from pytest_segrobust.evidence.verdicts import WORDS
+
+    def rank(row: Any) -> int:
+        marks = [run["mark"] for cell in row for run in cell.get("runs", []) if run.get("mark") in WORDS]
+        return list(WORDS).index(marks[0]) if marks else len(WORDS)
+
+    return sorted(rows, key=rank)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rsplit(' ', 1)[0]} … (in full below)"
+def _without_banner(front: Element) -> Element:
+    """The document says by itself, on every page, whether it stands for record."""
+    kept = [each for each in front.children if isinstance(each, str) or "record" not in each.classes]
+    return type(front)(front.tag, front.attributes, kept)
 
 
 def _signed(report: Mapping[str, Any], role: str) -> list[str]:
@@ -135,14 +106,10 @@ def _signed(report: Mapping[str, Any], role: str) -> list[str]:
     return [role, str(entry.get("name") or ""), str(entry.get("date") or "")]
 
 
-def _end(report: Mapping[str, Any]) -> str | None:
-    return report.get("finished") or report.get("started")
-
-
 def _date(report: Mapping[str, Any]) -> list[int]:
     """The document's date is the run's, so that the same report gives the same document; PDF/A cannot do without one."""
     try:
-        found = datetime.fromisoformat(str(_end(report)))
+        found = datetime.fromisoformat(str(report.get("finished") or report.get("started")))
     except ValueError:
         return [1970, 1, 1, 0, 0, 0]
     return [found.year, found.month, found.day, found.hour, found.minute, found.second]

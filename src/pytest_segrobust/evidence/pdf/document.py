@@ -12,7 +12,6 @@ from pytest_segrobust.evidence import strict_json
 from pytest_segrobust.evidence.atomic_write import write_bytes_atomically
 from pytest_segrobust.evidence.stored_report import read_stored_report
 
-from .blocks import Figures
 from .characters import font_folder
 from .content import document
 
@@ -32,14 +31,13 @@ def render_pdf(report: Mapping[str, Any], pictures: Sequence[Picture] = (), *, d
     where typst is not installed, or cannot set the document.
     """
     typst = _typst()
-    figures = Figures()
     digest = digest or hashlib.sha256(strict_json.dumps(report).encode("utf-8", "surrogatepass")).hexdigest()
-    content = document(report, pictures, digest, figures)
+    content, drawings = document(report, pictures, digest)
     files = {
         "main.typ": _TEMPLATE.read_bytes(),
         # What users wrote comes in as data: typst never sees it as its own language.
         "document.json": json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8"),
-        **figures.files,
+        **drawings,
     }
     try:
         made: bytes = typst.compile(

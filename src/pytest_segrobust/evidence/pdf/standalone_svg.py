@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-STYLE = Path(__file__).parent.parent / "html" / "templates" / "style.css"
+_FOLDER = Path(__file__).parent.parent / "html" / "templates"
+_NOT_OF_PAPER = ("print.css", "comparison.css")  # of the browser's own paper, and of another page
 FONT = "DejaVu Sans"  # matplotlib has measured the figures' texts in it, and brings it along
 
 _VARIABLE = re.compile(r"--([\w-]+):\s*([^;}]+)")
@@ -72,7 +73,11 @@ def resolved(text: str, verdict: str = "") -> str:
 
 @functools.cache
 def _style() -> str:
-    return STYLE.read_text(encoding="utf-8")
+    sheets = [path for path in sorted(_FOLDER.glob("*.css")) if path.name not in _NOT_OF_PAPER]
+    # the one that states the colours comes first
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted(sheets, key=lambda path: path.name != "style.css")
+    )
 
 
 @functools.cache
