@@ -165,6 +165,7 @@ class Run:
             return
         from .evaluation.context import tool_source_hash
         from .evidence.provenance import environment
+        from .evidence.qualified import recorded_qualification
 
         self.store.set_run(
             tool_sha256=tool_source_hash(),
@@ -181,9 +182,12 @@ class Run:
                 "sha256": evaluation.data_sha256,
                 "intensity": self.spec.data.intensity.model_dump(),
                 "patient": self.spec.data.patient,
+                "dimensions": dataset.dimensions,
+                "voxel_size": dataset.voxel_size,
             },
             device=str(segmenter.device),
             environment=environment(self.settings.spec.parent),
+            qualification=recorded_qualification(self.settings.spec.parent, tool_sha256=tool_source_hash()),
             context=evaluation.context,
         )
 

@@ -24,8 +24,25 @@ FILE_NAME = "report.json"
 
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
-    {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
+    {
+        "estimate",
+        "interval",
+        "two_sided",
+        "limit",
+        "severity",
+        "strength",
+        "upper_bound",
+        "clean",
+        "perturbed",
+        "value",
+        "low",
+        "high",
+    }
 )
+
+# What a run may say of itself beside the rest, taken over as it is: what was measured a second time, and whether the
+# installation was qualified.
+_OPTIONAL = ("repeatability", "qualification")
 
 
 def build_report(store: Store) -> dict[str, Any]:
@@ -63,6 +80,7 @@ def build_report(store: Store) -> dict[str, Any]:
         "cost": store.cost(),
         "warnings": list(run.get("warnings", [])),
         "events": store.events(),
+        **{key: run[key] for key in _OPTIONAL if run.get(key)},
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
         "requirements": [result.to_json() for result in results],
     }

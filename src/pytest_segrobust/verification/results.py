@@ -17,7 +17,9 @@ from .failures import count_gross_failures
 from .named_alone import named_alone
 from .patients import MEAN
 from .reported_strata import strata_that_fail
+from .stated_domains import stated_domains
 from .statistic_criterion import StatisticCriterion
+from .volumes import volumes
 from .words import measured, unit, verdict_reason
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def result(findings: Findings) -> RequirementResult:
         strata=list(findings.strata),
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
+        volumes=volumes(findings, decisive),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},
         warnings=[*known, *blindness(decisive, failures)],
         reason=reason,
@@ -111,6 +114,7 @@ def _claim(requirement: Requirement, criterion: Criterion) -> dict[str, Any]:
         "tags": list(requirement.tags),
         "tier": requirement.tier,
         "gates": requirement.gates,
+        "domains": stated_domains(requirement),
     }
 
 
