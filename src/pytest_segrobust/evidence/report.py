@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pytest_segrobust import __version__
 
 from . import strict_json
+from .agreement import agreement
 from .atomic_write import write_atomically
 from .records import RequirementResult
 from .verdicts import counts, overall
@@ -82,6 +83,7 @@ def build_report(store: Store) -> dict[str, Any]:
         "events": store.events(),
         **{key: run[key] for key in _OPTIONAL if run.get(key)},
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
+        "agreement": agreement(results, _mapping(run.get("data"))),
         "requirements": [result.to_json() for result in results],
     }
     plain: dict[str, Any] = strict_json.plain(report)

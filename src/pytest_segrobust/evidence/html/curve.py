@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.rounding import exact
 
-from .drawing import COLOURS, MARKERS, SERIES, axes, inline_svg
+from .drawing import COLOURS, MARKERS, SERIES, axes, counted, inline_svg
 from .severity_axis import severity_axis
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
             f"Degradation curve of {result.id}: {result.measure} over {axis.label}, "
             f"structures {', '.join(structures)}; the numbers are in the table below"
         )
-        return inline_svg(figure, prefix=prefix, label=label)
+        return inline_svg(figure, prefix=prefix, label=label, n=counted(p.n_patients for p in points))
 
 
 def _draw_limit(plot: Axes, result: RequirementResult) -> None:
