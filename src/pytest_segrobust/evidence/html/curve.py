@@ -56,7 +56,9 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
             plot.axvline(axis.at(broken), color=COLOURS["ink"], linewidth=0.9, linestyle=":", label="breaking point")
         plot.set_xlabel(axis.label)
         plot.set_ylabel(words.with_unit(result.measure or "value", f"({result.unit})" if result.unit else ""))
-        if axis.ticks is not None:
+        if axis.ticks is None:
+            plot.locator_params(axis="x", nbins=6)
+        else:
             plot.set_xticks([place for place, _ in axis.ticks], [text for _, text in axis.ticks])
         plot.margins(x=0.03, y=0.12)
         if axis.step < 0:

@@ -74,9 +74,9 @@ def _row(entry: Mapping[str, Any], anchors: Mapping[str, str]) -> dict[str, Any]
         "requirement": entry["requirement"] or "",
         "anchor": anchors.get(entry["requirement"] or "", ""),
         "bias": words.with_unit(_bias(entry["bias"]), unit),
-        "limits": words.with_unit(_limits(entry["limits"]), unit),
+        "limits": _limits(entry["limits"], unit),
         "percent": words.with_unit(_bias(entry["bias_percent"]), "%"),
-        "limits_percent": words.with_unit(_limits(entry["limits_percent"]), "%"),
+        "limits_percent": _limits(entry["limits_percent"], "%"),
         "patients": entry["n_patients"],
         "without": f"; {len(without)} without a prediction" if without else "",
         "sizes": [
@@ -97,5 +97,7 @@ def _bias(value: Any) -> str:
     return f"+{text}" if found is not None and found > 0 and text != "0" else text
 
 
-def _limits(limits: Any) -> str:
-    return "–" if not limits else f"{rounded(number(limits[0]), 'down')} to {rounded(number(limits[1]), 'up')}"
+def _limits(limits: Any, unit: str) -> str:
+    if not limits:
+        return "–"
+    return f"{rounded(number(limits[0]), 'down')} to {rounded(number(limits[1]), 'up')}\u00a0{unit}"
