@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html.parser
 import json
@@ -15,7 +16,9 @@ import matplotlib as mpl
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
-from pytest_segrobust.evidence.html import render_html, write_html
+from pytest_segrobust.evidence.html import render_html, view, write_html
+from pytest_segrobust.evidence.html.contents import SECTIONS
+from pytest_segrobust.evidence.html.page import MOST_PLAIN
 from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
 from pytest_segrobust.evidence.report import build_report, write_report
 from pytest_segrobust.evidence.store import Store
@@ -300,6 +303,7 @@ def test_the_page_is_written_beside_the_report(synthetic_store: Store, text: str
     written = (folder / "report.html").read_text(encoding="utf-8")
     assert written == text
     assert "data:image/png;base64," in written
+    assert hashlib.sha256((folder / "report.json").read_bytes()).hexdigest() in written
 
 
 def test_a_report_without_its_store_has_a_page_without_pictures(synthetic_store: Store, tmp_path: Path):
@@ -403,3 +407,75 @@ def test_twenty_requirements_about_uncertainty_stay_below_five_megabytes(tmp_pat
         one = len(render_html(build_report(store)).encode()) - nothing
 
     assert nothing + 20 * one < 5_000_000
+
+
+def test_of_many_requirements_the_most_pressing_are_drawn_and_all_have_their_numbers(
+    tmp_path: Path, build_run, monkeypatch
+):
+    monkeypatch.setattr(view, "MOST_DRAWN", 2)
+    with build_run(tmp_path / "run.sqlite", n_patients=8) as store:
+        passed, failed = (store.results()[name] for name in ("ROB-001", "ROB-002"))
+        store.forget_results()
+        for number in range(5):
+            store.put_result(replace(passed if number else failed, id=f"R{number}"))
+        report = build_report(store)
+    report["warnings"] = ["x" * MOST_PLAIN]
+    text = render_html(report)
+    page = Page(text)
+    small = [a for a in page.all("svg") if a.get("class") == "small-curve"]
+
+    assert len(small) == 3
+    assert all("; n = 24 patients" in a["aria-label"] for a in small)
+    assert "the 2 most pressing have all their figures" in text
+    assert text.count("The curve in numbers") == len(report["requirements"])
+    assert 'data-encoding="gzip+base64"' in text
+    assert json.loads(gzip.decompress(base64.b64decode(page.scripts[0]))) == report
+
+
+def test_a_report_of_an_earlier_version_has_every_section_and_says_what_is_not_recorded(tmp_path: Path):
+    with Store.create(tmp_path / "run.sqlite", {"status": "complete"}) as store:
+        store.put_result(RequirementResult("R", "DSC is at least 0.8", "passed", measure="DSC"))
+        report = build_report(store)
+    del report["agreement"]
+    text = render_html(report)
+    said = " ".join(" ".join(Page(text).text).split())
+
+    for section in SECTIONS:
+        assert f'<section id="{section.anchor}"' in text
+    for part in (
+        "Draft, not signed off",
+        "Whether the requirements were frozen before the run is not recorded.",
+        "whether test and training data have patients in common is not recorded",
+        "How often this test set has judged a model before is not recorded.",
+        "No dispositions are recorded",
+        "no result of `segrobust qualify` lies beside the requirements",
+        "No volumes were recorded",
+        "No subgroups were recorded",
+        "No earlier release was named",
+    ):
+        assert part in said, part
+
+
+def test_what_other_commands_record_stands_on_the_page(whole_report):
+    text = render_html(*whole_report)
+    said = " ".join(" ".join(Page(text).text).split())
+
+    for part in (
+        "The requirements have changed since they were frozen.",
+        "TEST RUN, NOT FOR RECORD",
+        "frozen on 2026-02-20 by R. Approver",
+        "+ sigma <= 0.2",
+        "tumour is missed in a noisy image",
+        "H-9",
+        "claim withdrawn",
+        "Open: 1 of 2",
+        "T. Tester",
+        "1 test patient is in the training list.",
+        "voxel hash",
+        "This test set has judged 3 models in 11 runs",
+        "BSD-3-Clause",
+        "All 61 checks found what was expected.",
+        "alone in its batch",
+        "snr 10 dB and more",
+    ):
+        assert part in said, part

@@ -171,8 +171,6 @@ def volumes(result: RequirementResult) -> dict[str, Any] | None:
     return {
         "structure": result.worst["structure"],
         "point": result.worst["text"],
-        "case": [case.case for case in result.cases],
-        "patient": [case.patient for case in result.cases],
         "reference": reference.tolist(),
         "clean": (reference * random.normal(0.99, 0.03, len(reference))).round().astype(int).tolist(),
         "predicted": [

@@ -62,20 +62,21 @@ def agreement(results: Sequence[RequirementResult], data: Mapping[str, Any]) -> 
     return found
 
 
-def patients_of(columns: Mapping[str, Any], data: Mapping[str, Any], what: str) -> tuple[list[Volumes], list[str], str]:
-    """A volume pair per patient, the cases without a prediction, and the unit."""
+def patients_of(result: RequirementResult, data: Mapping[str, Any], what: str) -> tuple[list[Volumes], list[str], str]:
+    """A volume pair per patient, the cases without a prediction, and the unit; cases without a label are in neither."""
+    columns = result.volumes or {"reference": [], what: []}
+    rows = [row for row in zip(result.cases, columns["reference"], columns[what], strict=True) if row[1] is not None]
     sizes = data.get("voxel_size") or {}
-    known = all(case in sizes for case in columns["case"])
+    known = all(case.case in sizes for case, _, _ in rows)
     unit = ("mm²" if data.get("dimensions") == 2 else "mL") if known else "voxels"
     own: dict[str, list[tuple[float, float]]] = {}
     without = []
-    rows = zip(columns["case"], columns["patient"], columns["reference"], columns[what], strict=True)
-    for case, patient, reference, predicted in rows:
+    for case, reference, predicted in rows:
         if predicted is None:
-            without.append(case)
+            without.append(case.case)
             continue
-        factor = 1.0 if not known else float(sizes[case]) / (1.0 if unit == "mm²" else 1000.0)
-        own.setdefault(patient, []).append((reference * factor, predicted * factor))
+        factor = 1.0 if not known else float(sizes[case.case]) / (1.0 if unit == "mm²" else 1000.0)
+        own.setdefault(case.patient, []).append((reference * factor, predicted * factor))
     return (
         [
             Volumes(patient, math.fsum(r for r, _ in both) / len(both), math.fsum(p for _, p in both) / len(both))
@@ -88,7 +89,7 @@ def patients_of(columns: Mapping[str, Any], data: Mapping[str, Any], what: str) 
 
 def _described(result: RequirementResult, data: Mapping[str, Any], what: str) -> dict[str, Any]:
     columns = result.volumes or {}
-    patients, without, unit = patients_of(columns, data, what)
+    patients, without, unit = patients_of(result, data, what)
     bias, limits = _bias([each.difference for each in patients])
     shares = [each.percent for each in patients if each.percent is not None]
     bias_percent, limits_percent = _bias(shares)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def volumes(findings: Findings, cell: Cell) -> dict[str, Any] | None:
-    """Voxels of each case of the cell, in columns: `case`, `patient`, `reference`, `clean` and `predicted`.
+    """Voxels in columns, in the order of the cell's cases: `reference`, `clean` and `predicted`.
 
-    `predicted` is the mean over noise draws; None stands where there is no prediction. There are no volumes of an average
-    over structures, without labels, and where a perturbation moves labels, since then the reference has another size.
+    `predicted` is the mean over noise draws; None stands where there is no label, or no prediction. There are no volumes
+    of an average over structures, and where a perturbation moves labels, since then the reference has another size.
     """
     point = findings.points[cell.point]
     if cell.structure == MEAN or any(catalogue()[step.name].moves_labels for step in point.steps):
@@ -27,24 +27,18 @@ def volumes(findings: Findings, cell: Cell) -> dict[str, Any] | None:
     for row in findings.measurements[cell.point]:
         if row.structure == cell.structure:
             drawn.setdefault(row.case, []).append(row.predicted_voxels)
-    cases = [
-        (case, clean)
-        for case in sorted({each.case for each in cell.values.cases} & set(drawn))
-        if (clean := findings.cohort.clean[case, cell.structure]).reference_voxels is not None
-    ]
-    if not cases:
+    clean = [findings.cohort.clean[case.case, cell.structure] for case in cell.values.cases]
+    if all(row.reference_voxels is None for row in clean):
         return None
     return {
         "structure": cell.structure,
         "point": cell.point,
-        "case": [case for case, _ in cases],
-        "patient": [clean.patient for _, clean in cases],
-        "reference": [clean.reference_voxels for _, clean in cases],
-        "clean": [clean.predicted_voxels for _, clean in cases],
-        "predicted": [_mean(drawn[case]) for case, _ in cases],
+        "reference": [row.reference_voxels for row in clean],
+        "clean": [row.predicted_voxels for row in clean],
+        "predicted": [_mean(drawn.get(row.case, [])) for row in clean],
     }
 
 
 def _mean(found: list[int | None]) -> float | None:
     known = [voxels for voxels in found if voxels is not None]
-    return math.fsum(known) / len(known) if len(known) == len(found) else None
+    return math.fsum(known) / len(known) if known and len(known) == len(found) else None

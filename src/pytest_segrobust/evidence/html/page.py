@@ -19,6 +19,7 @@ from pytest_segrobust.evidence.store import Store
 
 from .forest import WIDTH, place
 from .sections.gallery import shown
+from .sections.identification import report_sha256
 from .view import short, view
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ MOST_PLAIN = (
 )
 
 
-def render_html(report: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> str:
-    """The page of a report (see `build_report`); the same report and pictures give the same text."""
+def render_html(report: Mapping[str, Any], pictures: Sequence[Picture] = (), *, digest: str | None = None) -> str:
+    """The page of a report (see `build_report`); the same report and pictures give the same text.
+
+    `digest` is the SHA-256 of report.json, where it is known already.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -46,7 +50,7 @@ def render_html(report: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> 
         lstrip_blocks=True,
     )
     environment.globals.update(place=place, forest_width=WIDTH, short=short)
-    variables = view(report, pictures)
+    variables = view(report, pictures, digest or report_sha256(report))
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     # Safe to mark: style sheets and script are files of this package, and the data hold no "<" any more.
     style = "\n".join(
@@ -75,7 +79,8 @@ def write_html(directory: Path) -> Path:
     directory = Path(directory)
     source = directory / FILE_NAME
     try:
-        report = json.loads(source.read_text(encoding="utf-8"))
+        written = source.read_bytes()
+        report = json.loads(written)
     except FileNotFoundError:
         raise EvidenceError(f"{source}: there is no report here; run pytest with --segrobust-model first") from None
     except (OSError, ValueError) as error:
@@ -85,7 +90,9 @@ def write_html(directory: Path) -> Path:
         wanted = shown([result_of(entry) for entry in report["requirements"]])
         with Store.open(directory / _STORE_NAME) as store:
             pictures = [picture for identifier in wanted for picture in store.pictures(identifier)]
-    return write_atomically(directory / _PAGE_NAME, render_html(report, pictures))
+    return write_atomically(
+        directory / _PAGE_NAME, render_html(report, pictures, digest=hashlib.sha256(written).hexdigest())
+    )
 
 
 def _script_data(report: Mapping[str, Any]) -> tuple[Markup, str]:

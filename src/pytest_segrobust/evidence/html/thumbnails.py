@@ -51,7 +51,7 @@ def _short(text: str, name: str) -> str:
 def _chosen(users: Sequence[RequirementResult], pictures: Sequence[Picture], name: str) -> Picture | None:
     alone = {r.id: len(r.domains) == 1 or name == _only(r) for r in users}
     found = [p for p in pictures if p.requirement in alone and "clean" in p.arrays]
-    found.sort(key=lambda p: (not alone[p.requirement], "severities" not in p.about))
+    found.sort(key=lambda p: (not alone[p.requirement], "severities" not in p.about, p.about.get("point") == "clean"))
     return found[0] if found else None
 
 

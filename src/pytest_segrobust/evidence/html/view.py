@@ -16,7 +16,7 @@ from .sections.data import data
 from .sections.deviations import deviations
 from .sections.environment import environment, soup
 from .sections.gallery import gallery
-from .sections.identification import amendments, identification, report_sha256
+from .sections.identification import amendments, identification
 from .sections.limits import limits, untested
 from .sections.method import method
 from .sections.qualification import qualification
@@ -38,8 +38,8 @@ MOST_DRAWN = 40
 """Requirements with all their figures, the most pressing first; of more, each has one small curve and its numbers."""
 
 
-def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, Any]:
-    """The variables of `page.html.jinja`."""
+def view(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str) -> dict[str, Any]:
+    """The variables of `page.html.jinja`; `digest` is the SHA-256 of report.json."""
     results = [result_of(entry) for entry in report["requirements"]]
     anchors = anchors_of(results)
     # In the order of the report, whichever worker was the first to put its own.
@@ -49,13 +49,13 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture]) -> dict[str, An
     gallery_part = gallery(results, pictures, anchors)
     return {
         "report": report,
-        "report_sha256": report_sha256(report),
+        "report_sha256": digest,
         "words": WORDS,
         "meanings": MEANINGS,
         "contents": SECTIONS,
         "section": BY_ANCHOR,
         "summary": summary(report, results),
-        "identification": identification(report),
+        "identification": identification(report, digest),
         "amendments": amendments(report),
         "scope": scope(results, anchors),
         "trace": trace(report, results, anchors),

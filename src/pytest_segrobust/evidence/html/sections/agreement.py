@@ -58,7 +58,7 @@ def _figure(
         result = by_id.get(entry["requirement"])
     if result is None or not result.volumes:
         return None
-    patients, _, _ = patients_of(result.volumes, data, "clean" if entry["requirement"] is None else "predicted")
+    patients, _, _ = patients_of(result, data, "clean" if entry["requirement"] is None else "predicted")
     svg = bland_altman(entry, patients, prefix=f"agreement{position}")
     if svg is None:
         return None

@@ -20,8 +20,8 @@ def report_sha256(report: Mapping[str, Any]) -> str:
     return hashlib.sha256(strict_json.dumps(report).encode("utf-8")).hexdigest()
 
 
-def identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The rows that tell this run from every other."""
+def identification(report: Mapping[str, Any], digest: str) -> list[tuple[str, str]]:
+    """The rows that tell this run from every other; `digest` is the SHA-256 of report.json."""
     models = report["model"]["sha256"] or ["none"]
     cost = report["cost"]
     paths = report["model"].get("paths") or []
@@ -34,7 +34,7 @@ def identification(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     lock = provenance.get("lock_file") or {}
     rows = [
         ("run", report.get("run_id")),
-        ("report.json SHA-256", report_sha256(report)),
+        ("report.json SHA-256", digest),
         ("status", report["status"]),
         ("started", report.get("started")),
         ("finished", report.get("finished")),

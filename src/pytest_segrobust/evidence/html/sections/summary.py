@@ -11,6 +11,7 @@ from ..anchors import anchors_of
 from ..forest import forest_row
 from ..release import holds
 from .record import freeze_words, record
+from .sign_off import sign_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +53,10 @@ def summary(report: Mapping[str, Any], results: Sequence[RequirementResult]) -> 
         "forest": [_row(result, anchors[result.id]) for result in order[:_MOST_ROWS]],
         "more_rows": max(0, len(results) - _MOST_ROWS),
         "not_shown": _NOT_SHOWN,
+        "signed": "; ".join(
+            f"{row['role']} {row['name'] or '–'}{', ' * bool(row['date'])}{row['date']}"
+            for row in sign_off(report)["rows"]
+        ),
     }
 
 
