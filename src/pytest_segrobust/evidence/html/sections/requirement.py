@@ -82,6 +82,7 @@ def _facts(result: RequirementResult) -> list[tuple[str, str]]:
         facts.append(("breaking point", words.breaking_point(result.breaking_point)))
     if result.two_sided is not None:
         facts.append(("two-sided 95 %", words.with_unit(words.bounds(result, result.two_sided), result.unit)))
+    facts += [("over patients", each["words"]) for each in getattr(result, "quantiles", [])]
     if result.method:
         facts.append(("method", result.method))
     if result.search:
