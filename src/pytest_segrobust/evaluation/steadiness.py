@@ -57,8 +57,8 @@ def repeated(evaluation: Evaluation) -> list[Repeated]:
     first = [row for row in evaluation.measure([CLEAN]) if row.case in known]
     again = evaluation.measure_tile(tile, CLEAN)
     found = [_repeated("measured a second time", first, again, REPEATED)]
-    alone = [row for case in tile[:ALONE] if len(tile) > 1 for row in evaluation.measure_alone(case, CLEAN)]
-    if alone and found[0].held:
+    if len(tile) > 1 and found[0].held:
+        alone = [row for case in tile[:ALONE] for row in evaluation.measure_alone(case, CLEAN)]
         together = [row for row in first if row.case in {other.case for other in alone}]
         found.append(_repeated("alone in its batch", together, alone, ROUNDING))
     return found
@@ -75,7 +75,7 @@ def _repeated(how: str, rows: Sequence[Measurement], others: Sequence[Measuremen
     return Repeated(
         how,
         len({row.case for row in rows}),
-        sum(found) / len(found) if found else 0.0,
+        change(rows, others),
         0.0 if worst is None else found[worst],
         "" if worst is None else rows[worst].case,
         allowed,
