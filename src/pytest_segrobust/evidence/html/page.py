@@ -19,7 +19,6 @@ from pytest_segrobust.evidence.store import Store
 
 from .forest import WIDTH, place
 from .sections.gallery import shown
-from .sections.identification import report_sha256
 from .view import short, view
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def render_html(report: Mapping[str, Any], pictures: Sequence[Picture] = (), *, 
         lstrip_blocks=True,
     )
     environment.globals.update(place=place, forest_width=WIDTH, short=short)
-    variables = view(report, pictures, digest or report_sha256(report))
+    variables = view(report, pictures, digest)
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     # Safe to mark: style sheets and script are files of this package, and the data hold no "<" any more.
     style = "\n".join(

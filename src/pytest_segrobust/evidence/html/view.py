@@ -16,7 +16,7 @@ from .sections.data import data
 from .sections.deviations import deviations
 from .sections.environment import environment, soup
 from .sections.gallery import gallery
-from .sections.identification import amendments, identification
+from .sections.identification import amendments, identification, report_sha256
 from .sections.limits import limits, untested
 from .sections.method import method
 from .sections.qualification import qualification
@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 MOST_DRAWN = 40
 """Requirements with all their figures, the most pressing first; of more, each has one small curve and its numbers."""
 
+# What every format of the report begins with.
+_FIRST_PAGE = ("headline", "decision", "overall", "stress", "notes", "findings", "more_findings")
 
-def view(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str) -> dict[str, Any]:
-    """The variables of `page.html.jinja`; `digest` is the SHA-256 of report.json."""
+
+def view(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str | None = None) -> dict[str, Any]:
+    """What a page or a document shows of a report; `digest` is the SHA-256 of report.json, where it is known already."""
+    digest = digest or report_sha256(report)
     results = [result_of(entry) for entry in report["requirements"]]
     anchors = anchors_of(results)
     # In the order of the report, whichever worker was the first to put its own.
@@ -47,6 +51,8 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str) ->
     pictures = sorted(pictures, key=lambda picture: order.get(picture.requirement, len(order)))
     drawn = {result.id for result in pressing_first(results)[:MOST_DRAWN]}
     gallery_part = gallery(results, pictures, anchors)
+    first_page, accounted = summary(report, results), data(report, results)
+    own_pictures = {each["id"]: each["pictures"] for each in gallery_part["requirements"]}
     return {
         "report": report,
         "report_sha256": digest,
@@ -54,16 +60,21 @@ def view(report: Mapping[str, Any], pictures: Sequence[Picture], digest: str) ->
         "meanings": MEANINGS,
         "contents": SECTIONS,
         "section": BY_ANCHOR,
-        "summary": summary(report, results),
+        "summary": first_page,
+        **{key: first_page[key] for key in _FIRST_PAGE},
         "identification": identification(report, digest),
         "amendments": amendments(report),
         "scope": scope(results, anchors),
         "trace": trace(report, results, anchors),
         "method": method(results, pictures, anchors),
-        "data_part": data(report, results),
+        "data_part": accounted,
+        "flow": accounted,
         "environment": environment(report),
         "soup": soup(report),
-        "requirements": [requirement(r, anchors[r.id], drawn=r.id in drawn) for r in results],
+        "requirements": [
+            {**requirement(r, anchors[r.id], drawn=r.id in drawn), "pictures": own_pictures.get(r.id, [])}
+            for r in results
+        ],
         "undrawn": max(0, len(results) - MOST_DRAWN),
         "most_drawn": MOST_DRAWN,
         "agreement": agreement(report, results, anchors),
