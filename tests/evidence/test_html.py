@@ -19,6 +19,7 @@ from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.html import render_html, view, write_html
 from pytest_segrobust.evidence.html.contents import SECTIONS
 from pytest_segrobust.evidence.html.page import MOST_PLAIN
+from pytest_segrobust.evidence.html.sections.record import record
 from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
 from pytest_segrobust.evidence.report import build_report, write_report
 from pytest_segrobust.evidence.store import Store
@@ -444,7 +445,7 @@ def test_a_report_of_an_earlier_version_has_every_section_and_says_what_is_not_r
     for section in SECTIONS:
         assert f'<section id="{section.anchor}"' in text
     for part in (
-        "Draft, not signed off",
+        "Test run, not for record",
         "Whether the requirements were frozen before the run is not recorded.",
         "whether test and training data have patients in common is not recorded",
         "How often this test set has judged a model before is not recorded.",
@@ -480,3 +481,15 @@ def test_what_other_commands_record_stands_on_the_page(whole_report):
         "snr 10 dB and more",
     ):
         assert part in said, part
+
+
+@pytest.mark.parametrize(
+    ("state", "watermark"),
+    [("test_run", "TEST RUN, NOT FOR RECORD"), ("draft", "DRAFT"), ("final", ""), ("?", "TEST RUN")],
+)
+def test_the_watermark_says_whether_a_report_stands_for_record(state, watermark):
+    found = record({"record": {"state": state, "why": []}})
+
+    assert found["watermark"].startswith(watermark)
+    assert bool(found["watermark"]) == bool(watermark)
+    assert record({})["state"] == "test_run"
