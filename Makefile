@@ -14,7 +14,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable ".[demo,onnx,pdf,sign]" jsonschema pypdf SimpleITK scikit-learn mypy ruff scipy-stubs
+		--editable ".[demo,onnx,pdf,sign]" jsonschema pypdf SimpleITK scikit-learn \
+		playwright axe-playwright-python mypy ruff scipy-stubs
 	touch $(READY)
 
 # One model fails a requirement on purpose, and one verdict is inconclusive: pytest's exit code 1 is the demo's success.

@@ -151,6 +151,11 @@ def test_draws_that_no_seed_reaches_are_never_passed(unsteady) -> None:
 def test_a_model_that_sees_the_image_alone_passes(unsteady) -> None:
     unsteady.run(model="networks:discs").assert_outcomes(passed=1)
 
+    again, alone = unsteady.report["repeatability"]
+    assert (again["how"], again["largest_change"], again["held"]) == ("measured a second time", 0.0, True)
+    assert (alone["how"], alone["cases"], alone["held"]) == ("alone in its batch", 3, True)
+    assert set(unsteady.report["data"]["voxel_size"].values()) == {2.25}  # mm² of 1.5 mm pixels
+
 
 def test_images_that_are_their_labels_are_never_passed(unsteady) -> None:
     """Copies of them, since the same file as both is refused before anything runs."""

@@ -175,6 +175,7 @@ class Run:
             return
         from .evaluation.context import tool_source_hash
         from .evidence.provenance import environment
+        from .evidence.qualified import recorded_qualification
         from .origin import keep_origin
 
         self.store.set_run(
@@ -192,9 +193,12 @@ class Run:
                 "sha256": evaluation.data_sha256,
                 "intensity": self.spec.data.intensity.model_dump(),
                 "patient": self.spec.data.patient,
+                "dimensions": dataset.dimensions,
+                "voxel_size": dataset.voxel_size,
             },
             device=str(segmenter.device),
             environment=environment(self.settings.spec.parent, ignoring=self.settings.report),
+            qualification=recorded_qualification(self.settings.spec.parent, tool_sha256=tool_source_hash()),
             context=evaluation.context,
         )
         project = self.settings.spec.parent

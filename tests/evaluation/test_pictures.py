@@ -9,7 +9,7 @@ import pytest
 
 from pytest_segrobust import perturbations as p
 from pytest_segrobust.evaluation.pictures import keep_pictures
-from pytest_segrobust.evidence.records import CaseResult, RequirementResult
+from pytest_segrobust.evidence.records import CaseResult, CurvePoint, RequirementResult
 
 
 def result(evaluation, point, **values) -> RequirementResult:
@@ -159,3 +159,21 @@ def test_the_map_of_a_structure_is_its_own_where_there_is_one_for_each(evaluate,
     picture = evaluation.store.pictures("R-1")[0]
     assert (picture.arrays["uncertainty"] == 0.5).all()
     assert picture.about["uncertainty_range"] == [0.0, 0.5]
+
+
+def test_the_first_picture_shows_the_perturbation_as_it_grows(evaluate):
+    evaluation = evaluate()
+    points = {severity: p.gaussian_noise(sigma=0.6 * severity) for severity in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3)}
+    curve = [
+        CurvePoint(severity, str(point), point.to_json(), "disc", 0.1, (0.0, 0.2), 4)
+        for severity, point in points.items()
+    ]
+
+    keep_pictures(evaluation.store, evaluation, result(evaluation, points[1.0], curve=curve))
+
+    first, *others = evaluation.store.pictures("R-1")
+    assert first.about["severities"] == [str(points[severity]) for severity in (0.4, 0.6, 1.0)]
+    changes = [np.abs(first.arrays[f"severity_{k}"] - first.arrays["clean"]).mean() for k in (1, 2, 3)]
+    assert 0 < changes[0] < changes[1] < changes[2]
+    np.testing.assert_array_equal(first.arrays["severity_3"], first.arrays["perturbed"])
+    assert not any("severities" in picture.about for picture in others)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 specification = importlib.util.spec_from_file_location("uncertain", Path(__file__).with_name("uncertain.py"))
 _uncertain = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(_uncertain)
+specification = importlib.util.spec_from_file_location("whole", Path(__file__).with_name("whole.py"))
+_whole = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(_whole)
 
 STRUCTURES = ("anterior", "posterior")
 DECLARED = (
@@ -57,6 +60,20 @@ def build_run():
 def uncertain() -> ModuleType:
     """Results about uncertainty, see `uncertain.py`."""
     return _uncertain
+
+
+@pytest.fixture(scope="session")
+def whole() -> ModuleType:
+    """A run of which everything is recorded, see `whole.py`."""
+    return _whole
+
+
+@pytest.fixture(scope="session")
+def whole_report(tmp_path_factory):
+    """The report and the pictures of a run of which everything is recorded."""
+    with build(tmp_path_factory.mktemp("whole") / "run.sqlite") as store:
+        _whole.complete(store, _uncertain)
+        return _whole.report_of(store), store.pictures()
 
 
 def step(perturbation: str, **parameters: float | str) -> dict[str, Any]:

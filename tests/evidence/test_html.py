@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import html.parser
 import json
 import re
@@ -13,7 +16,10 @@ import matplotlib as mpl
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
-from pytest_segrobust.evidence.html import render_html, write_html
+from pytest_segrobust.evidence.html import render_html, view, write_html
+from pytest_segrobust.evidence.html.contents import SECTIONS
+from pytest_segrobust.evidence.html.page import MOST_PLAIN
+from pytest_segrobust.evidence.html.sections.record import record
 from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
 from pytest_segrobust.evidence.report import build_report, write_report
 from pytest_segrobust.evidence.store import Store
@@ -82,11 +88,15 @@ def test_nothing_is_loaded_from_anywhere(text: str, page: Page):
     assert all(value.startswith(("#", "data:image/png;base64,")) for value in loaded)
     assert not re.search(r"@import|url\((?!#)|https?://(?!www\.w3\.org/)", text)
     assert page.all("link") == []
-    assert [script.get("type") for script in page.all("script")] == ["application/json"], "no code either"
+    assert [script.get("type") for script in page.all("script")] == ["application/json", None]
+    (policy,) = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert f"script-src 'sha256-{digest}';" in policy, "a browser runs this script and no other"
 
 
 def test_the_report_stands_inside_as_json(synthetic_store: Store, page: Page):
-    (data,) = page.scripts
+    data, _ = page.scripts
 
     assert json.loads(data) == build_report(synthetic_store)
 
@@ -140,9 +150,10 @@ def test_hostile_texts_come_out_as_text(tmp_path: Path):
         text = render_html(build_report(store), store.pictures())
     page = Page(text)
 
-    assert [script.get("type") for script in page.all("script")] == ["application/json"]
+    assert [script.get("type") for script in page.all("script")] == ["application/json", None]
     assert page.all("img") == []
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert "alert(1)" not in page.scripts[1]
     assert "alert(1)" not in "".join(page.scripts).replace("\\u003cscript\\u003ealert(1)", "").replace(
         "onerror=alert(1)", ""
     )
@@ -293,6 +304,7 @@ def test_the_page_is_written_beside_the_report(synthetic_store: Store, text: str
     written = (folder / "report.html").read_text(encoding="utf-8")
     assert written == text
     assert "data:image/png;base64," in written
+    assert hashlib.sha256((folder / "report.json").read_bytes()).hexdigest() in written
 
 
 def test_a_report_without_its_store_has_a_page_without_pictures(synthetic_store: Store, tmp_path: Path):
@@ -374,16 +386,16 @@ def test_hostile_names_in_uncertainty_come_out_as_text(tmp_path: Path, uncertain
         text = render_html(build_report(store), store.pictures())
     page = Page(text)
 
-    assert [script.get("type") for script in page.all("script")] == ["application/json"]
+    assert [script.get("type") for script in page.all("script")] == ["application/json", None]
     assert page.all("img") == []
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
     assert "".join(page.text).count("<script>alert(1)</script>") > 60
 
 
-def test_a_page_without_uncertainty_has_no_trace_of_it(text: str):
-    body = text[text.index("<body>") : text.index('<script type="application/json"')]
+def test_a_page_without_uncertainty_says_so_and_has_no_figure_of_it(text: str):
+    body = text[text.index('<body class="report">') : text.index('<script type="application/json"')]
 
-    assert "ncertain" not in body
+    assert "No requirement is about uncertainty" in body
     assert not re.search(r'class="(wrong|ramp|colours|under-|uncertainty)', body)
     assert "<desc" not in body
 
@@ -391,7 +403,93 @@ def test_a_page_without_uncertainty_has_no_trace_of_it(text: str):
 def test_twenty_requirements_about_uncertainty_stay_below_five_megabytes(tmp_path: Path, uncertain):
     shown = uncertain.uncertainty(60)
     with Store.create(tmp_path / "run.sqlite", {}) as store:
+        nothing = len(render_html(build_report(store)).encode())
         store.put_result(uncertain.result(shown))
-        one = len(render_html(build_report(store)).encode())
+        one = len(render_html(build_report(store)).encode()) - nothing
 
-    assert 20 * one < 5_000_000
+    assert nothing + 20 * one < 5_000_000
+
+
+def test_of_many_requirements_the_most_pressing_are_drawn_and_all_have_their_numbers(
+    tmp_path: Path, build_run, monkeypatch
+):
+    monkeypatch.setattr(view, "MOST_DRAWN", 2)
+    with build_run(tmp_path / "run.sqlite", n_patients=8) as store:
+        passed, failed = (store.results()[name] for name in ("ROB-001", "ROB-002"))
+        store.forget_results()
+        for number in range(5):
+            store.put_result(replace(passed if number else failed, id=f"R{number}"))
+        report = build_report(store)
+    report["warnings"] = ["x" * MOST_PLAIN]
+    text = render_html(report)
+    page = Page(text)
+    small = [a for a in page.all("svg") if a.get("class") == "small-curve"]
+
+    assert len(small) == 3
+    assert all("; n = 24 patients" in a["aria-label"] for a in small)
+    assert "the 2 most pressing have all their figures" in text
+    assert text.count("The curve in numbers") == len(report["requirements"])
+    assert 'data-encoding="gzip+base64"' in text
+    assert json.loads(gzip.decompress(base64.b64decode(page.scripts[0]))) == report
+
+
+def test_a_report_of_an_earlier_version_has_every_section_and_says_what_is_not_recorded(tmp_path: Path):
+    with Store.create(tmp_path / "run.sqlite", {"status": "complete"}) as store:
+        store.put_result(RequirementResult("R", "DSC is at least 0.8", "passed", measure="DSC"))
+        report = build_report(store)
+    for key in ("agreement", "record"):
+        report.pop(key, None)
+    text = render_html(report)
+    said = " ".join(" ".join(Page(text).text).split())
+
+    for section in SECTIONS:
+        assert f'<section id="{section.anchor}"' in text
+    for part in (
+        "Test run, not for record",
+        "Whether the requirements were frozen before the run is not recorded.",
+        "whether test and training data have patients in common is not recorded",
+        "How often this test set has judged a model before is not recorded.",
+        "No dispositions are recorded",
+        "no result of `segrobust qualify` lies beside the requirements",
+        "No volumes were recorded",
+        "No subgroups were recorded",
+        "No earlier release was named",
+    ):
+        assert part in said, part
+
+
+def test_what_other_commands_record_stands_on_the_page(whole_report):
+    text = render_html(*whole_report)
+    said = " ".join(" ".join(Page(text).text).split())
+
+    for part in (
+        "The requirements have changed since they were frozen.",
+        "TEST RUN, NOT FOR RECORD",
+        "frozen on 2026-02-20 by R. Approver",
+        "+ sigma <= 0.2",
+        "tumour is missed in a noisy image",
+        "H-9",
+        "claim withdrawn",
+        "Open: 1 of 2",
+        "T. Tester",
+        "1 test patient is in the training list.",
+        "voxel hash",
+        "This test set has judged 3 models in 11 runs",
+        "BSD-3-Clause",
+        "All 61 checks found what was expected.",
+        "alone in its batch",
+        "snr 10 dB and more",
+    ):
+        assert part in said, part
+
+
+@pytest.mark.parametrize(
+    ("state", "watermark"),
+    [("test_run", "TEST RUN, NOT FOR RECORD"), ("draft", "DRAFT"), ("final", ""), ("?", "TEST RUN")],
+)
+def test_the_watermark_says_whether_a_report_stands_for_record(state, watermark):
+    found = record({"record": {"state": state, "why": []}})
+
+    assert found["watermark"].startswith(watermark)
+    assert bool(found["watermark"]) == bool(watermark)
+    assert record({})["state"] == "test_run"

@@ -164,7 +164,7 @@ def test_a_result_without_numbers_still_says_why(verdict):
         ("Spearman correlation with error", 0.523, (0.238, 0.7412), 0.4, "+0.523 [+0.238, +0.742]"),
         ("Kendall correlation with error across severities", -0.2, (-0.31, 0.012), 0.0, "-0.200 [-0.310, +0.0120]"),
         ("DSC gained by removing uncertain voxels", 0.0, (-0.01, 0.02), 0.0, "0 [-0.0100, +0.0200]"),
-        ("nAURC", 0.39996, (0.31, 0.5), 0.4, "+0.39996 [+0.310, +0.500]"),
+        ("nAURC", 0.39996, (0.31, 0.5), 0.4, "+0.399 [+0.310, +0.500]"),
         ("AURC", 0.121, (0.1, 0.14), 0.2, "0.121 [0.100, 0.140]"),
         ("silent failure rate", 0.04, (0.0, 0.11), 0.1, "0.0400 [0, 0.110]"),
         ("ECE", 0.041, (0.03, 0.05), 0.1, "0.0410 [0.0300, 0.0500]"),

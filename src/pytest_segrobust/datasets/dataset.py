@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,8 @@ class Dataset:
         self._channel_axis = enumeration.channel_axis
         self._kept = KeptSamples(kept_bytes)
         self.unknown_spacing: tuple[str, ...] = ()  # cases whose files know no millimetres, once `check` has looked
+        self.voxel_size: dict[str, float] = {}  # of the others: mm³ of a voxel, mm² of a pixel
+        self.dimensions = 0
 
     def read(self, case: Case) -> Sample:
         """Image, label and geometry of a case, in arrays of the caller's own.
@@ -136,7 +139,10 @@ class Dataset:
             dimensions.setdefault(len(header.shape), case.id)
             if not header.spacing_known:
                 unknown.append(case.id)
+            else:
+                self.voxel_size[case.id] = math.prod(header.spacing)
         self.unknown_spacing = tuple(unknown)
+        self.dimensions = next(iter(dimensions), 0)
         if len(dimensions) > 1 and not problems:
             problems.append(
                 f"case {dimensions[2]} is 2-D while case {dimensions[3]} is 3-D; keep them in two data sets"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from .clean_predictions import CleanPredictions
 from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
-from .steadiness import unsteady
+from .steadiness import repeated, unsteady
 from .tiles import Tile, tiling
 from .uncertainty_scoring import KEY as UNCERTAINTY
 from .uncertainty_scoring import UncertaintyScoring
@@ -117,7 +118,10 @@ class Evaluation:
     def unsteady(self) -> str:
         """Why predictions depend on more than their images; "" where they do not. Tried once, see `steadiness`."""
         if self._unsteady is None:
-            self._unsteady = unsteady(self)
+            found = repeated(self)
+            self._unsteady = unsteady(found)
+            if self.store is not None:
+                self.store.set_run(repeatability=[{**asdict(each), "held": each.held} for each in found])
         return self._unsteady
 
     @property

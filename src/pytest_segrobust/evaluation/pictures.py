@@ -9,6 +9,7 @@ import numpy as np
 
 from ..evidence.worst_cases import most_wrong_first, of_all_patients, worst_first
 from ..perturbations.point import CLEAN, Point
+from .shown_severities import keep_severities
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,8 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
     point = Point.from_json(result.worst["parameters"])
     drawn = [_drawn(evaluation, point, chosen, note) for chosen, note in _chosen(result)]
     tops = [float(np.nan_to_num(arrays[name]).max()) for arrays, _ in drawn for name in _MAPS if name in arrays]
+    for arrays, about in drawn[:1]:
+        keep_severities(evaluation, result, arrays, about)
     for arrays, about in drawn:
         if any(name in arrays for name in _MAPS):  # one scale for all, so that they can be compared
             about |= {"uncertainty_map": evaluation.uncertainty["map"], "uncertainty_range": [0.0, max(tops)]}

@@ -7,6 +7,7 @@ are compared, and where uncertainty is asked for, each case's number: a map may 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..perturbations.point import CLEAN
@@ -32,17 +33,53 @@ REPEATED = 0.001
 """The same of the same batch, where only a device's own rounding may differ."""
 
 
-def unsteady(evaluation: Evaluation) -> str:
-    """Why nothing that was measured can be passed on to single images; "" where predictions are of their images alone."""
+@dataclass(frozen=True)
+class Repeated:
+    """Clean cases measured a second time: how much that changed what was measured, from 0 to 1, and what may."""
+
+    how: str
+    cases: int
+    mean_change: float
+    largest_change: float
+    largest_in: str
+    allowed: float
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing but rounding changed."""
+        return self.mean_change <= self.allowed
+
+
+def repeated(evaluation: Evaluation) -> list[Repeated]:
+    """The first tile once more, and where that gives the same, some of its cases alone."""
     tile = evaluation.first_tile
     known = {case.id for case in tile}
     first = [row for row in evaluation.measure([CLEAN]) if row.case in known]
     again = evaluation.measure_tile(tile, CLEAN)
-    if change(first, again) > REPEATED:
-        return _words(first, again, "measured a second time")
-    alone = [row for case in tile[:ALONE] if len(tile) > 1 for row in evaluation.measure_alone(case, CLEAN)]
-    together = [row for row in first if row.case in {other.case for other in alone}]
-    return _words(together, alone, "alone in its batch") if change(together, alone) > ROUNDING else ""
+    found = [_repeated("measured a second time", first, again, REPEATED)]
+    if len(tile) > 1 and found[0].held:
+        alone = [row for case in tile[:ALONE] for row in evaluation.measure_alone(case, CLEAN)]
+        together = [row for row in first if row.case in {other.case for other in alone}]
+        found.append(_repeated("alone in its batch", together, alone, ROUNDING))
+    return found
+
+
+def unsteady(found: Sequence[Repeated]) -> str:
+    """Why nothing that was measured can be passed on to single images; "" where predictions are of their images alone."""
+    return next((_words(each) for each in found if not each.held), "")
+
+
+def _repeated(how: str, rows: Sequence[Measurement], others: Sequence[Measurement], allowed: float) -> Repeated:
+    found = _differences(rows, others)
+    worst = max(range(len(found)), key=found.__getitem__, default=None)
+    return Repeated(
+        how,
+        len({row.case for row in rows}),
+        change(rows, others),
+        0.0 if worst is None else found[worst],
+        "" if worst is None else rows[worst].case,
+        allowed,
+    )
 
 
 def change(rows: Sequence[Measurement], others: Sequence[Measurement]) -> float:
@@ -73,11 +110,9 @@ def _difference_of_masks(one: Measurement, other: Measurement) -> float:
     return abs(sizes[0] - sizes[1]) / max(*sizes, 1)
 
 
-def _words(rows: Sequence[Measurement], others: Sequence[Measurement], how: str) -> str:
-    found = _differences(rows, others)
-    worst = rows[max(range(len(found)), key=found.__getitem__)]
+def _words(found: Repeated) -> str:
     return (
-        f"what the model says of an image depends on more than the image: {how}, {worst.case} is predicted otherwise "
-        f"(mean change {sum(found) / len(found):.2g}), so that nothing can be said of single images; "
+        f"what the model says of an image depends on more than the image: {found.how}, {found.largest_in} is predicted "
+        f"otherwise (mean change {found.mean_change:.2g}), so that nothing can be said of single images; "
         "look for normalisation over the batch, state that is kept between calls, and draws that torch does not seed"
     )

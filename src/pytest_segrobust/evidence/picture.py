@@ -17,7 +17,8 @@ class Picture:
     """One slice of a case, clean and perturbed, with outlines.
 
     `arrays` holds `clean` and `perturbed` (2-D, float or uint8) and `reference`, `clean_prediction`, `prediction`
-    (2-D bool of the same shape); masks that do not exist are left out. Where a run's requirements are about uncertainty
+    (2-D bool of the same shape); masks that do not exist are left out. One picture of a requirement also has `severity_1`
+    ... (2-D), the perturbation as it grows, whose points `about` names as `severities`. Where a run's requirements are about uncertainty
     there are `clean_uncertainty` and `uncertainty` too (2-D float). `about` holds case, patient, structure, point,
     slice, axis, spacing (mm of rows and columns), value, note, and `range` (the two grey values drawn black and white); of uncertainty `uncertainty_map` (its name) and
     `uncertainty_range` (the two values at the ends of the colours, the same in all pictures of a requirement).

@@ -129,6 +129,8 @@ class RequirementResult:
         None  # of a stress test: verdict, estimate, interval, parameters, text, structure
     )
     uncertainty: dict[str, Any] | None = None  # what its figures draw, see `verification.uncertainty_evidence`
+    domains: list[dict[str, Any]] = field(default_factory=list)  # per perturbation: the claimed range of its parameters
+    volumes: dict[str, Any] | None = None  # columns of voxels per case at the worst point, see `verification.volumes`
     replay: str = ""
     context: str = ""  # of the measurements, see `evaluation.context`
     score_keys: list[str] = field(default_factory=list)  # what that evaluation scored

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pytest_segrobust import __version__
 
 from . import strict_json
+from .agreement import agreement
 from .atomic_write import write_atomically
 from .home import without_home as _without_home
 from .records import RequirementResult
@@ -28,8 +29,25 @@ _KEPT = ("freeze", "deviations", "sign_off", "trace", "independence", "use_ledge
 
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
-    {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
+    {
+        "estimate",
+        "interval",
+        "two_sided",
+        "limit",
+        "severity",
+        "strength",
+        "upper_bound",
+        "clean",
+        "perturbed",
+        "value",
+        "low",
+        "high",
+    }
 )
+
+# What a run may say of itself beside the rest, taken over as it is: what was measured a second time, and whether the
+# installation was qualified.
+_OPTIONAL = ("repeatability", "qualification")
 
 
 def build_report(store: Store) -> dict[str, Any]:
@@ -65,7 +83,9 @@ def build_report(store: Store) -> dict[str, Any]:
         "cost": store.cost(),
         "warnings": list(run.get("warnings", [])),
         "events": store.events(),
+        **{key: run[key] for key in _OPTIONAL if run.get(key)},
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
+        "agreement": agreement(results, _mapping(run.get("data"))),
         "requirements": [{**result.to_json(), "replay": _without_home(result.replay)} for result in results],
         # what not every run has; a reader must not take an absent one for an empty one
         **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},

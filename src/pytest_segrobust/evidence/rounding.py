@@ -40,6 +40,11 @@ def signed(value: float | None, toward: Toward = "nearest", *, beside: float | N
     return f"+{text}" if value is not None and value > 0 and text != "0" else text
 
 
+def outwards(value: float | None, *, beside: float | None = None) -> str:
+    """The value rounded away from zero: of a number whose best is zero, the side that flatters nobody."""
+    return rounded(value, "down" if value is not None and value < 0 else "up", beside=beside)
+
+
 def interval_text(interval: tuple[float | None, float | None] | None) -> str:
     """`[L, U]`, both bounds rounded outwards."""
     if interval is None:

@@ -36,14 +36,28 @@ def deciding_bound(result: RequirementResult) -> float | None:
     return low if abs(low) > abs(high) else high
 
 
+def unfavourable_bound(result: RequirementResult) -> Toward:
+    """The side that `deciding_bound` is rounded to: outwards."""
+    return unfavourable(result, deciding_bound(result))
+
+
 def with_unit(text: str, unit: str) -> str:
     """`3.20 mm`; a missing number stays an en dash."""
     return f"{text} {unit}" if unit and text != "–" else text
 
 
 def estimate(result: RequirementResult) -> str:
-    """The estimate on its own side of the limit, without its unit."""
-    return number(result, result.estimate)
+    """The estimate on its own side of the limit, rounded toward the unfavourable side, without its unit."""
+    return number(result, result.estimate, unfavourable(result, result.estimate))
+
+
+def unfavourable(result: RequirementResult, value: float | None) -> Toward:
+    """The side that a number of the requirement's measure is rounded to: never the one that its limit wants it on."""
+    if result.comparison in _BETTER_HIGH:
+        return "down"
+    if result.comparison == "within":
+        return "down" if value is not None and value < 0 else "up"
+    return "up" if result.comparison in _BETTER_LOW else "nearest"
 
 
 def number(result: RequirementResult, value: float | None, toward: Toward = "nearest") -> str:

@@ -19,7 +19,9 @@ from .named_alone import named_alone
 from .patients import MEAN
 from .reported_quantiles import reported_quantiles
 from .reported_strata import strata_that_fail
+from .stated_domains import stated_domains
 from .statistic_criterion import StatisticCriterion
+from .volumes import volumes
 from .words import measured, unit, verdict_reason
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def result(findings: Findings) -> RequirementResult:
         quantiles=reported_quantiles(requirement, decisive),
         uncertainty=findings.uncertainty,
         cases=list(decisive.values.cases),
+        volumes=volumes(findings, decisive),
         search={**(findings.search or {}), "failing_points": _failing_points(findings), "caveats": known},
         warnings=[*known, *blindness(decisive, failures)],
         reason=reason,
@@ -114,6 +117,7 @@ def _claim(requirement: Requirement, criterion: Criterion) -> dict[str, Any]:
         "tags": list(requirement.tags),
         "tier": requirement.tier,
         "gates": requirement.gates,
+        "domains": stated_domains(requirement),
     }
 
 

@@ -57,7 +57,7 @@ def render_comparison(report: ComparisonReport) -> str:
     )
     environment.globals.update(place=place, forest_width=WIDTH)
     # Safe to mark: the style sheets are files of this package.
-    sheets = [(_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "comparison.css")]
+    sheets = [(_TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "comparison.css", "print.css")]
     return environment.get_template("comparison.html.jinja").render(
         **_view(report),
         style=Markup("\n".join(sheets)),  # noqa: S704

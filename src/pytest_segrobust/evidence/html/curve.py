@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.rounding import exact
 
-from .drawing import COLOURS, MARKERS, SERIES, axes, inline_svg
+from .drawing import COLOURS, MARKERS, SERIES, axes, counted, inline_svg
 from .severity_axis import severity_axis
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
             plot.axvline(axis.at(broken), color=COLOURS["ink"], linewidth=0.9, linestyle=":", label="breaking point")
         plot.set_xlabel(axis.label)
         plot.set_ylabel(words.with_unit(result.measure or "value", f"({result.unit})" if result.unit else ""))
-        if axis.ticks is not None:
+        if axis.ticks is None:
+            plot.locator_params(axis="x", nbins=6)
+        else:
             plot.set_xticks([place for place, _ in axis.ticks], [text for _, text in axis.ticks])
         plot.margins(x=0.03, y=0.12)
         if axis.step < 0:
@@ -66,7 +68,7 @@ def degradation_curve(result: RequirementResult, *, prefix: str) -> Markup | Non
             f"Degradation curve of {result.id}: {result.measure} over {axis.label}, "
             f"structures {', '.join(structures)}; the numbers are in the table below"
         )
-        return inline_svg(figure, prefix=prefix, label=label)
+        return inline_svg(figure, prefix=prefix, label=label, n=counted(p.n_patients for p in points))
 
 
 def _draw_limit(plot: Axes, result: RequirementResult) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.rounding import exact
 
-from .drawing import COLOURS, MARKERS, SERIES, axes, inline_svg
+from .drawing import COLOURS, MARKERS, SERIES, axes, counted, inline_svg
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -59,4 +59,4 @@ def difference_curve(requirement: ComparedRequirement, *, prefix: str) -> Markup
         plot.margins(x=0.03, y=0.15)
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.6, columnspacing=1.2)
         label = f"Difference of {requirement.id} over severity; the numbers are in the table beside it"
-        return inline_svg(figure, prefix=prefix, label=label)
+        return inline_svg(figure, prefix=prefix, label=label, n=counted(each.n_patients for each in points))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pytest_segrobust.evidence import words
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -76,14 +78,18 @@ def stacked(width: float, height: float, shares: tuple[float, float]) -> Iterato
         yield figure, above, below
 
 
-def inline_svg(figure: Figure, *, prefix: str, label: str, numbers: str = "") -> Markup:
+def inline_svg(figure: Figure, *, prefix: str, label: str, n: str, numbers: str = "", raised: float = 4.0) -> Markup:
     """The figure as an `<svg>` element whose ids begin with `prefix` and whose text alternative is `label`.
 
-    `numbers` is what the drawing says, in words, for who cannot see it. Called inside `axes` or `stacked`. The same figure
+    `n` is how many patients and cases are drawn, and is written above the axes, `raised` points high. `numbers` is what
+    the drawing says, in words, for who cannot see it. Called inside `axes` or `stacked`. The same figure
     gives the same text.
     """
     import matplotlib as mpl
 
+    if n and figure.axes:
+        figure.axes[0].set_title(f"n = {n}", loc="right", fontsize=8.5, color=COLOURS["muted"], pad=raised)
+        label = f"{label}; n = {n}"
     mpl.rcParams["svg.hashsalt"] = prefix
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -91,6 +97,9 @@ def inline_svg(figure: Figure, *, prefix: str, label: str, numbers: str = "") ->
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = _own_ids(text, prefix)
+    text = re.sub(r' (?:d|x|y|x1|y1|x2|y2|width|height|transform)="[^"]*"', _rounded, text)
+    text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
+    text = re.sub(r"\n +<", "\n<", text)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
     text = re.sub(r"font-family: [^;\"]*;?", "", text)
     for name, colour in COLOURS.items():
@@ -102,6 +111,19 @@ def inline_svg(figure: Figure, *, prefix: str, label: str, numbers: str = "") ->
         opening += f'<desc id="{prefix}-numbers">{html.escape(numbers)}</desc>'
     # Safe to mark: matplotlib escapes every text that it writes, and label and numbers are escaped here.
     return Markup(opening + text[text.index(">") + 1 :].strip())  # noqa: S704
+
+
+def counted(counts: Iterable[int]) -> str:
+    """`24 patients`, `20 to 24 patients`."""
+    found = sorted(set(counts))
+    if not found:
+        return "no patients"
+    return words.patients(found[0]) if len(found) == 1 else f"{found[0]} to {words.patients(found[-1])}"
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    """The lengths of an attribute in hundredths of a point: nobody sees more, and a page of many figures is half as long."""
+    return re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), attribute[0])
 
 
 def _own_ids(text: str, prefix: str) -> str:

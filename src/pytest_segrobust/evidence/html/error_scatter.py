@@ -9,7 +9,7 @@ from pytest_segrobust.evidence import words
 from pytest_segrobust.evidence.rounding import exact, rounded, signed
 from pytest_segrobust.evidence.silent import ErrorCase, SilentRule, error_cases, silent_rule
 
-from .drawing import COLOURS, axes, inline_svg
+from .drawing import COLOURS, axes, counted, inline_svg
 from .explained import ExplainedFigure, NumbersTable, finite, listed, map_words, part
 
 if TYPE_CHECKING:
@@ -105,7 +105,14 @@ def _drawn(result: RequirementResult, scatter: Scatter, said: str, prefix: str) 
         numbers = said
         if not rule.missing:
             numbers += f" Alarm above {rounded(rule.alarm)}, failure is a DSC below {exact(rule.dsc_below)}."
-        return inline_svg(figure, prefix=prefix, label=label, numbers=numbers)
+        return inline_svg(
+            figure,
+            prefix=prefix,
+            label=label,
+            n=f"{counted([len({case.patient for case in scatter.cases})])}, {len(scatter.cases)} cases",
+            numbers=numbers,
+            raised=14 if rule.alarm is not None else 4,
+        )
 
 
 def _draw_rule(plot: Axes, scatter: Scatter, right: float, top: float) -> None:

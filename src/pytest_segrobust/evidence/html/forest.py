@@ -25,6 +25,7 @@ class ForestRow:
     beyond_low: bool = False
     beyond_high: bool = False
     label: str = "no interval"
+    share: float | None = None  # of the allowance that the unfavourable bound takes: what rows are sorted by
 
 
 def place(share: float) -> float:
@@ -55,7 +56,8 @@ def forest_row(result: RequirementResult) -> ForestRow:
         estimate=None if estimate is None else place(estimate[0]),
         beyond_low=outer[0] < _LOW,
         beyond_high=outer[1] > _HIGH,
-        label=f"interval from {rounded(bar[0])} to {rounded(bar[1])} of the allowance, limit at 1",
+        label=f"interval from {rounded(round(bar[0], 9), 'down')} to {rounded(round(bar[1], 9), 'up')} of the allowance, limit at 1",
+        share=bar[1],
     )
 
 

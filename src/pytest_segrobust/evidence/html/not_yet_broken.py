@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .drawing import COLOURS, axes, inline_svg
+from .drawing import COLOURS, axes, counted, inline_svg
 from .severity_axis import severity_axis
 
 if TYPE_CHECKING:
@@ -40,4 +40,4 @@ def not_yet_broken(result: RequirementResult, *, prefix: str) -> Markup | None:
         if axis.step < 0:
             plot.invert_xaxis()
         label = f"Share of {found['n_patients']} patients not yet beyond the limit of {result.id}, over {axis.label}"
-        return inline_svg(figure, prefix=prefix, label=label, numbers=found["words"])
+        return inline_svg(figure, prefix=prefix, label=label, n=counted([found["n_patients"]]), numbers=found["words"])

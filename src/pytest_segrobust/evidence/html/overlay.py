@@ -44,7 +44,7 @@ def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
     images = {name: np.asarray(picture.arrays[name], dtype=np.float64) for name in _IMAGES if name in picture.arrays}
     if not images:
         return []
-    low, high = _range(picture.about, images)
+    low, high = whole_range(picture.about, images)
     outlines = {name: _outlines(picture, name, image.shape) for name, image in images.items()}
     # The same part of both pictures, for the eye to compare; of frames that differ, each one's own part.
     shared = len({image.shape for image in images.values()}) == 1 and all(outlines.values())
@@ -52,7 +52,7 @@ def panels(picture: Picture, *, most_pixels: int = 1 << 16) -> list[Panel]:
     drawn, maps = [], []
     for name, image in images.items():
         window = _window(image.shape, everything if shared else list(outlines[name].values()))
-        grey = np.clip((np.nan_to_num(image[window]) - low) / (high - low or 1), 0, 1) * 255
+        grey = grey_levels(image[window], low, high)
         cut = {kind: mask[window] for kind, mask in outlines[name].items()}
         drawn.append(Panel(name, _svg(grey, cut, picture, title=f"{name} image", most_pixels=most_pixels)))
         uncertainty = picture.arrays.get(_MAPS[name])
@@ -179,12 +179,21 @@ def _svg(
     return Markup(  # noqa: S704
         f'<span class="frame"><svg role="img" aria-label="{html.escape(label)}" viewBox="0 0 {columns} {rows}" '
         f'preserveAspectRatio="none" style="aspect-ratio:{ratio:.4g}">'
-        f'<image width="{columns}" height="{rows}" preserveAspectRatio="none" href="{_png(grey, most_pixels, coloured)}"/>'
+        f'<image width="{columns}" height="{rows}" preserveAspectRatio="none" href="{png(grey, most_pixels, coloured)}"/>'
         f"{paths}</svg>{scale}</span>"
     )
 
 
-def _png(grey: np.ndarray, most_pixels: int, coloured: bool = False) -> str:
+def grey_levels(image: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The image from black at `low` to white at `high`, 0 to 255."""
+    import numpy as np
+
+    levels: np.ndarray = np.clip((np.nan_to_num(image) - low) / (high - low or 1), 0, 1) * 255
+    return levels
+
+
+def png(grey: np.ndarray, most_pixels: int, coloured: bool = False) -> str:
+    """Levels of 0 to 255 as a PNG in an address of its own, reduced to `most_pixels`."""
     import numpy as np
     from PIL import Image
 
@@ -218,7 +227,8 @@ def _window(shape: tuple[int, ...], masks: list[Any]) -> tuple[slice, slice]:
     return slices[0], slices[1]
 
 
-def _range(about: Any, images: dict[str, Any]) -> tuple[float, float]:
+def whole_range(about: Any, images: dict[str, Any]) -> tuple[float, float]:
+    """The two grey values drawn black and white: as stated, else those of the first image."""
     stated = about.get("range")
     if stated:
         return float(stated[0]), float(stated[1])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_segrobust.evidence.rounding import exact
 from pytest_segrobust.evidence.worst_cases import case_measure, of_all_patients, worst_first, worst_structure
 
-from .drawing import COLOURS, axes, inline_svg
+from .drawing import COLOURS, axes, counted, inline_svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 _LONGEST_NAME = 16
+MANY = 100  # cases; more are drawn as one path
 
 
 def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
@@ -47,12 +48,16 @@ def paired_plot(result: RequirementResult, *, prefix: str) -> Markup | None:
         label = f"{result.id}, structure {worst_structure(result)}: {what}; worst: " + ", ".join(
             case.case for case in cases[:_NAMED]
         )
-        return inline_svg(figure, prefix=prefix, label=label)
+        drawn = pairs or singles
+        n = f"{counted([len({case.patient for case in drawn})])}, {len(drawn)} case{'' if len(drawn) == 1 else 's'}"
+        return inline_svg(figure, prefix=prefix, label=label, n=n)
 
 
 def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
     named = pairs[:_NAMED]
-    for case in reversed(pairs):
+    if len(pairs) > MANY:
+        _draw_as_one(plot, pairs)
+    for case in reversed(named if len(pairs) > MANY else pairs):
         stands_out = case in named
         plot.plot(
             (0, 1),
@@ -74,6 +79,16 @@ def _draw_pairs(plot: Axes, pairs: Sequence[CaseResult]) -> None:
     plot.set_xlim(-0.28, 1.62)
     plot.set_xticks((0, 1), ("clean", "worst point"))
     plot.grid(visible=False, axis="x")
+
+
+def _draw_as_one(plot: Axes, pairs: Sequence[CaseResult]) -> None:
+    """All lines as one path: hundreds of elements of their own would make the page slow, and are not told apart by eye."""
+    ends = [(case.clean or 0.0, case.perturbed or 0.0) for case in pairs]
+    places = [x for _ in ends for x in (0.0, 1.0, math.nan)]
+    values = [y for clean, perturbed in ends for y in (clean, perturbed, math.nan)]
+    plot.plot(places, values, color=COLOURS["series-1"], alpha=0.35, linewidth=0.6, zorder=2)
+    lost = [case.perturbed or 0.0 for case in pairs if case.failure]
+    plot.plot([1.0] * len(lost), lost, "X", color=COLOURS["series-2"], markersize=5, zorder=3)
 
 
 def _draw_singles(plot: Axes, singles: Sequence[CaseResult], limit: float | None) -> None:

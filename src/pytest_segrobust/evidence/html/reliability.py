@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.evidence.rounding import rounded
 
-from .drawing import COLOURS, inline_svg, stacked
+from .drawing import COLOURS, counted, inline_svg, stacked
 from .explained import ExplainedFigure, NumbersTable, finite, part
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def _drawn(result: RequirementResult, bins: list[Bin], clean: list[Bin], said: s
         )
         read = "; ".join(f"{_range(b)}: {rounded(b.right)} right of {b.count} voxels" for b in bins)
         label = f"Reliability diagram of {result.id} at the worst point"
-        return inline_svg(figure, prefix=prefix, label=label, numbers=f"{read}. {said}.")
+        return inline_svg(
+            figure, prefix=prefix, label=label, n=counted([result.n_patients]), numbers=f"{read}. {said}."
+        )
 
 
 def _plain_ticks(plot: Axes, most: int) -> None:

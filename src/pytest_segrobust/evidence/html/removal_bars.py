@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_segrobust.evidence.rounding import percent, rounded, signed
 
-from .drawing import COLOURS, inline_svg, stacked
+from .drawing import COLOURS, counted, inline_svg, stacked
 from .explained import ExplainedFigure, finite, part
 from .severity_lines import axis_of, patients_of, severity_rows, texts
 
@@ -79,7 +79,7 @@ def _drawn(result: RequirementResult, rows: list[SeverityRow], prefix: str) -> M
             for row in rows
         )
         label = f"Change of DSC of {result.id} when uncertain voxels are removed, over {axis.label}"
-        return inline_svg(figure, prefix=prefix, label=label, numbers=f"{read}.")
+        return inline_svg(figure, prefix=prefix, label=label, n=counted(row.n for row in rows), numbers=f"{read}.")
 
 
 def _shares(plot: Axes, places: list[int], rows: list[SeverityRow]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_segrobust.evidence.rounding import percent, rounded, signed
 
-from .drawing import COLOURS, axes, inline_svg
+from .drawing import COLOURS, axes, counted, inline_svg
 from .explained import ExplainedFigure, NumbersTable, finite, part
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _drawn(
         points = [rows[round(step * (len(rows) - 1) / 4)] for step in range(5)] if len(rows) > 1 else rows
         read = "; ".join(f"{percent(share)} kept: {rounded(risk)}" for share, risk, _ in points)
         label = f"Risk-coverage curve of {result.id}, {len(rows)} patients"
-        return inline_svg(figure, prefix=prefix, label=label, numbers=f"Mean error: {read}. {said}.")
+        return inline_svg(
+            figure, prefix=prefix, label=label, n=counted([len(rows)]), numbers=f"Mean error: {read}. {said}."
+        )
 
 
 def _shade_cost(plot: Axes, rows: list[tuple[float, float, float | None]]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_segrobust.evidence.rounding import rounded, signed
 
-from .drawing import COLOURS, axes, inline_svg, stacked
+from .drawing import COLOURS, axes, counted, inline_svg, stacked
 from .explained import ExplainedFigure, NumbersTable, map_words, part
 from .severity_lines import axis_of, draw_line, finish, patients_of, severity_rows, shade_claim
 
@@ -46,7 +46,13 @@ def voxel_uncertainty(result: RequirementResult, *, prefix: str) -> ExplainedFig
         finish(plot, axis)
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.6, columnspacing=1.2)
         label = f"Uncertainty of wrong and right voxels of {result.id} over {axis.label}"
-        drawn = inline_svg(figure, prefix=prefix, label=label, numbers=_read(rows, ("wrong", "right")))
+        drawn = inline_svg(
+            figure,
+            prefix=prefix,
+            label=label,
+            n=counted(row.n for row in rows),
+            numbers=_read(rows, ("wrong", "right")),
+        )
     return ExplainedFigure(_VOXELS, drawn, caption, _table(rows))
 
 
@@ -73,7 +79,13 @@ def uncertainty_trend(result: RequirementResult, *, prefix: str) -> ExplainedFig
         finish(below, axis)
         figure.align_ylabels()
         label = f"Uncertainty and error of {result.id} over {axis.label}"
-        drawn = inline_svg(figure, prefix=prefix, label=label, numbers=_read(rows, ("uncertainty", "error")))
+        drawn = inline_svg(
+            figure,
+            prefix=prefix,
+            label=label,
+            n=counted(row.n for row in rows),
+            numbers=_read(rows, ("uncertainty", "error")),
+        )
     return ExplainedFigure(_TREND, drawn, caption)
 
 
