@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import __version__
+from . import __version__, cli_dossier
 from .errors import SegrobustError
 
 
@@ -68,6 +68,10 @@ def check(spec: Path, data: Path | None) -> None:
         channels=loaded.model.channels,
     )
     dataset.check()
+    if loaded.data.train is not None:
+        from .datasets.independence import independence
+
+        click.echo(f"independence: {independence(dataset)['words']}")
     asked = {requirement.for_each for requirement in loaded.requirements if requirement.for_each is not None}
     for column in sorted(asked | set(loaded.data.report_strata or [])):
         sizes = ", ".join(f"{value} {len(patients)}" for value, patients in dataset.subgroups.strata(column).items())
@@ -149,6 +153,7 @@ def preview(
 @click.argument("directory", type=click.Path(path_type=Path), default=Path("segrobust-report"))
 def report(directory: Path) -> None:
     """Write report.json and report.html of a run again, from its store; also of a run that was killed."""
+    from .dossier import refresh, write_trace
     from .evidence.html import write_html
     from .evidence.report import write_report
     from .evidence.store import Store
@@ -158,8 +163,13 @@ def report(directory: Path) -> None:
         if status == "running":
             # whoever wrote it last did not come to its end, or has not yet; either way it is not complete
             status = "interrupted"
+        refresh(store)
         write_report(store, directory, status=status)
+        write_trace(store, directory)
+        fault = store.run().get("deviations_fault")
     click.echo(write_html(directory))
+    if fault:
+        raise click.ClickException(fault)
 
 
 @main.command()
@@ -275,6 +285,10 @@ def qualify(output: Path, *, seed: int) -> None:
         click.echo(path)
     if not found.passed:
         raise SystemExit(1)
+
+
+for _command in cli_dossier.COMMANDS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

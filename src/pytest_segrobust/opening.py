@@ -42,7 +42,8 @@ def open_store(config: pytest.Config) -> Store:
     directory = options.report_directory(config)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "run.sqlite"
-    if options.resume(config) and path.exists():
+    resumed = options.resume(config) and path.exists()
+    if resumed:
         store = Store.open(path)
         store.forget_results()  # they may be of another model, spec or data; deciding again costs no forward pass
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
@@ -55,6 +56,10 @@ def open_store(config: pytest.Config) -> Store:
         command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         run_id=uuid.uuid4().hex,
         unread=[],
+        independence=None,
+        independence_by=None,
+        use=None,
+        resumed=resumed,
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),
@@ -92,8 +97,11 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             from .errors import SpecError
 
             raise SpecError(
-                f"{spec.path}: its [model], [data], [decision] or [attack] differs from {other.path}; run the two separately"
+                f"{spec.path}: its [model], [data], [decision], [attack] or [trace] differs from {other.path}; run the two separately"
             )
+    from .dossier import risks_of
+
+    risks = risks_of(spec)
     known.append(spec)
     store = config.stash.get(store_key, None)
     if store is not None:
@@ -102,11 +110,13 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             spec={"path": str(known[0].path), "sha256": known[0].sha256, "text_sha256": known[0].text_sha256},
             specs=[{"path": str(each.path), "sha256": each.sha256} for each in known],
             warnings=_notes(known),
+            trace_settings=spec.trace.model_dump(),
+            risks=risks,
         )
 
 
 def _tables(spec: Spec) -> tuple[object, ...]:
-    return spec.model, spec.data, spec.decision, spec.attack
+    return spec.model, spec.data, spec.decision, spec.attack, spec.trace
 
 
 def declaration(requirement: Requirement | PythonRequirement) -> dict[str, Any]:

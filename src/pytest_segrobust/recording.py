@@ -14,7 +14,7 @@ from .errors import SegrobustError
 from .opening import run_key, store_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .evidence.records import RequirementResult
     from .evidence.report import Status
@@ -74,6 +74,9 @@ class Recorder:
         self.release = release
         self.outcome: Outcome | None = None
         self.store = config.stash[store_key]
+        from .dossier import Dossier
+
+        self.dossier = Dossier(self.store)
         self._owe_comparison()
         self.directory = options.report_directory(config)
         self.interrupted = False
@@ -92,6 +95,7 @@ class Recorder:
             self.store.event("worker crashed", f"while it decided {identifier}: {report.longreprtext.strip()}")
             self._put_crashed(identifier)
         if identifier is not None and report.when != "teardown":
+            self.dossier.count_use()  # now: a run that is killed has asked the test set all the same
             self._write("running")
 
     def pytest_keyboard_interrupt(self) -> None:
@@ -122,11 +126,22 @@ class Recorder:
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
         status: Status = "interrupted" if self.interrupted else "incomplete" if missing else "complete"
+        if self.dossier.complete(status, verdict=self._verdict(status)) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self.store.set_run(exit_code=int(session.exitstatus))
         self._write(status)
+        self.dossier.write_trace(self.directory)
         if self.release is not None and not self.interrupted:
             self._compare(self.release, session)
             self._write(status)
         self._write_page()
+
+    def _verdict(self, status: Status) -> str:
+        """Of the whole run, as the report says it."""
+        from .evidence.report import build_report
+
+        self.store.set_run(status=status)
+        return str(build_report(self.store)["verdict"])
 
     def _owe_comparison(self) -> None:
         """From the first moment on the report says whether a comparison was asked for."""
@@ -166,6 +181,8 @@ class Recorder:
             terminalreporter.write_line(f"invalid: {about}: {reason}", red=True)
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
+        for text, pressing in self.dossier.lines():
+            terminalreporter.write_line(text, **({"red": True} if pressing else {"yellow": True}))
         self._say_comparison(terminalreporter)
         if self.page_error:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
@@ -215,12 +232,21 @@ class Recorder:
         write_report(self.store, self.directory, status=status)
 
 
-def declare(config: pytest.Config, requirements: Mapping[str, Requirement | PythonRequirement]) -> None:
-    """Every requirement collected, by node id, is in the report from now on, as not run."""
+def declare(
+    config: pytest.Config,
+    requirements: Mapping[str, Requirement | PythonRequirement],
+    sources: Mapping[str, str],
+    unclaimed: Sequence[str],
+) -> None:
+    """Every requirement collected, by node id, is in the report from now on, as not run.
+
+    `sources` says file and line by the requirement's id; `unclaimed` are tests that measure and are no requirement.
+    """
     store = config.stash.get(store_key, None)
     if store is None:
         return
     store.declare([opening.declaration(requirement) for requirement in requirements.values()])
+    store.set_run(sources=sources, unclaimed_tests=unclaimed)
     # a worker that dies leaves no more than the node id of what it was at
     store.set_run(nodes={node_id: requirement.id for node_id, requirement in requirements.items()})
 

@@ -186,6 +186,10 @@ class Run:
             environment=environment(self.settings.spec.parent),
             context=evaluation.context,
         )
+        from .dossier import keep_independence, keep_use
+
+        keep_use(self.store, evaluation.data_files)
+        keep_independence(self.store, dataset)
 
 
 def _source(segmenter: Segmenter) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class Evaluation:
         self.score_keys = score_keys
         self.adversary = Adversary(segmenter, attack or AttackSettings(), surrogate=surrogate, seed=seed)
         self.structures: tuple[str, ...] = tuple(segmenter.structures)
-        self.data_sha256 = context_hash(dataset.hashes())
+        self.data_files = dataset.hashes()
+        self.data_sha256 = context_hash(self.data_files)
         self._screening = screening_patients
         self._tiling = tiling(
             dataset.cases, size=segmenter.batch_size, screening_patients=screening_patients, seed=seed

@@ -22,6 +22,9 @@ Status = Literal["running", "complete", "incomplete", "interrupted"]
 SCHEMA_VERSION = 1
 FILE_NAME = "report.json"
 
+# Keys that the run sets under the same name, see `schemas/report.schema.json`.
+_KEPT = ("freeze", "deviations", "sign_off", "trace", "independence", "use_ledger", "provenance", "soup")
+
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
     {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
@@ -65,7 +68,13 @@ def build_report(store: Store) -> dict[str, Any]:
         "events": store.events(),
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
         "requirements": [result.to_json() for result in results],
+        # what not every run has; a reader must not take an absent one for an empty one
+        **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},
     }
+    if (run.get("independence") or {}).get("blocks"):
+        # what was measured on training data is no result, however well it looks
+        report["verdict"] = "failed" if report["verdict"] == "failed" else "invalid"
+        report["warnings"] = [run["independence"]["words"], *report["warnings"]]
     plain: dict[str, Any] = strict_json.plain(report)
     return plain
 
