@@ -175,8 +175,12 @@ def report(directory: Path) -> None:
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("requirement")
-@click.option("--case", "cases", multiple=True, help="this case; again for more (default: the worst five)")
-@click.option("--save", type=click.Path(path_type=Path), help="folder for images, labels and predictions as NIfTI")
+@click.option("--case", "cases", multiple=True, help="this case; again for more (default: the worst three)")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="folder for images, references, predictions and uncertainties as NIfTI, and an overlay as PNG",
+)
 def replay(directory: Path, requirement: str, cases: tuple[str, ...], save: Path | None) -> None:
     """Measure a requirement's worst point again and compare with what the run had stored; exit 1 where they differ."""
     from .replay import replay as measure_again

@@ -85,19 +85,22 @@ def _together(verdicts: Iterable[Verdict]) -> str:
 
 
 def _words(orphans: Mapping[str, Sequence[str]], file: str | None, n_risks: int, n_requirements: int) -> str:
-    said = [f"{n_requirements} requirements, {n_risks} risks"]
+    said = [f"{_number(n_requirements, 'requirement')}, {_number(n_risks, 'risk')}"]
     if file is None:
         said.append("no risks file was given, so that risks without a requirement cannot be told")
-    for key, words in (
-        ("risks", "risks without a requirement"),
-        ("unknown_risks", "risks that requirements name and the risks file lacks"),
-        ("requirements", "requirements that name no risk"),
-        ("tests", "tests that measure and belong to no requirement"),
+    for key, one, several in (
+        ("risks", "risk without a requirement", "risks without a requirement"),
+        ("unknown_risks", "risk that the risks file lacks", "risks that the risks file lacks"),
+        ("requirements", "requirement that names no risk", "requirements that name no risk"),
+        ("tests", "test that measures and is no requirement", "tests that measure and are no requirement"),
     ):
-        if orphans[key]:
-            said.append(
-                f"{len(orphans[key])} {words} ({', '.join(orphans[key][:5])}{' ...' if len(orphans[key]) > 5 else ''})"
-            )
+        if found := orphans[key]:
+            named = f"{', '.join(found[:5])}{' ...' if len(found) > 5 else ''}"
+            said.append(f"{len(found)} {one if len(found) == 1 else several} ({named})")
     if file is not None and not any(orphans.values()):
         said.append("nothing hangs loose")
     return "; ".join(said)
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count} {name}{'s' * (count != 1)}"
