@@ -95,15 +95,17 @@ def counted(ledger: Ledger, use: Mapping[str, Any], *, file: str) -> dict[str, A
     of_this_model = [entry for entry in same if entry.get("model_sha256") == use["model_sha256"]]
     mine = set(use["cases"])
     sharing = [e for e in uses if e.get("data_sha256") != use["data_sha256"] and mine & set(e.get("cases") or [])]
-    ends = {entry.get("run_id"): entry.get("verdict") for entry in ledger.entries if entry.get("kind") == "end"}
-    earlier = [entry for entry in of_this_model if entry.get("run_id") != use["run_id"]]
+    ends = {entry.get("run_id"): entry for entry in ledger.entries if entry.get("kind") == "end"}
+    earlier = [ends.get(entry.get("run_id"), {}) for entry in of_this_model if entry.get("run_id") != use["run_id"]]
+    if use.get("resumed") and earlier and earlier[-1].get("status") != "complete":
+        del earlier[-1]  # what this run goes on with is no other judgement
     said = {
         "file": file,
         "uses": len(same),
         "models": len({json.dumps(entry.get("model_sha256")) for entry in same}),
         "uses_of_this_model": len(of_this_model),
         "uses_of_overlapping_sets": len(sharing),
-        "earlier_verdicts": [ends.get(entry.get("run_id")) or "no end recorded" for entry in earlier],
+        "earlier_verdicts": [str(end.get("verdict") or "no end recorded") for end in earlier],
         "intact": ledger.intact,
         "head": ledger.head,
     }

@@ -43,9 +43,12 @@ class MarkedToml:
         """Raise where the file has a table that means nothing here."""
         for name in self.tables:
             if name not in known:
-                line = line_of(self.text, (name,))
-                place = f"{self.path.name}:{line}" if line else self.path.name
-                raise SpecError(f"{place}: {name}: means nothing here (known: {', '.join(f'[[{k}]]' for k in known)})")
+                listed = ", ".join(f"[[{each}]]" for each in known)
+                raise SpecError(f"{self._place(name)}: {name}: means nothing here (known: {listed})")
+
+    def _place(self, name: str) -> str:
+        line = line_of(self.text, (name,)) or line_of(self.text, (name, 0))
+        return f"{self.path.name}:{line}" if line else self.path.name
 
     def rows(
         self, table: str, keys: Collection[str], *, open_ended: bool = False
@@ -56,7 +59,7 @@ class MarkedToml:
         """
         found = self.tables.get(table, [])
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise SpecError(f"{self.path.name}: {table}: write [[{table}]], in double brackets")
+            raise SpecError(f"{self._place(table)}: {table}: write [[{table}]], in double brackets")
         for index, row in enumerate(found):
             texts = {}
             for key, said in row.items():
