@@ -49,7 +49,9 @@ def traced(project, monkeypatch):
     """A project with a risks file, a Python requirement, and a training folder that holds one of the test images."""
     (project.path / "train").mkdir()
     shutil.copy(project.path / "images" / "patient_02.nii.gz", project.path / "train" / "other.nii.gz")
-    (project.path / "risks.csv").write_text("id,hazard,control\nH-1,wrong volume,floor\nH-2,missed,\n", encoding="utf-8")
+    (project.path / "risks.csv").write_text(
+        "id,hazard,control\nH-1,wrong volume,floor\nH-2,missed,\n", encoding="utf-8"
+    )
     (project.path / "test_noise.py").write_text(PYTHON, encoding="utf-8")
     monkeypatch.chdir(project.path)
     return project

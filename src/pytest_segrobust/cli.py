@@ -49,6 +49,7 @@ def init(file: Path) -> None:
 def check(spec: Path, data: Path | None) -> None:
     """Parse a spec, say each requirement in canonical words, and check the headers of the data."""
     from .datasets.dataset import open_dataset
+    from .dossier import coverage_words
     from .requirements.measure import score_key
     from .requirements.sentence import render
     from .requirements.spec import load
@@ -61,6 +62,8 @@ def check(spec: Path, data: Path | None) -> None:
         click.echo(f"uncertainty: {source_words(loaded.model.uncertainty, loaded.model.outputs)}")
     for warning in loaded.warnings:
         click.echo(f"note: {warning}")
+    if loaded.trace.risks is not None:
+        click.echo(f"risks: {coverage_words(loaded)}")
     dataset = open_dataset(
         loaded.data,
         root=(data or spec.parent).resolve(),

@@ -28,6 +28,15 @@ def risks_of(spec: Spec) -> list[dict[str, Any]]:
     return [risk.to_json() for risk in read_risks(spec.path.parent / spec.trace.risks)]
 
 
+def coverage_words(spec: Spec) -> str:
+    """Which risks and requirements of a spec hang loose, before anything runs; Python requirements are not known yet."""
+    from .evidence.records import RequirementResult
+    from .traceability.matrix import trace
+
+    planned = [RequirementResult(r.id, r.statement, "not_run", risks=list(r.risks)) for r in spec.requirements]
+    return str(trace(planned, risks_of(spec), file=spec.trace.risks)["words"])
+
+
 def keep_use(store: Store, files: Mapping[str, Mapping[str, str]]) -> None:
     """Say in the store which cases this run asks: the first 16 hex digits of a hash of each case's files."""
     import hashlib
@@ -121,6 +130,8 @@ class Dossier:
         said: list[tuple[str, bool]] = []
         if independence is not None and independence["state"] != "disjoint":
             said.append((f"independence: {independence['words']}", bool(independence["blocks"])))
+        if ledger is None and self._counted:
+            said.append(("use ledger: this use could not be counted, see the events of the report", True))
         if ledger is not None and not ledger["intact"]:
             said.append((f"use ledger: {ledger['words']}", True))
         if trace is not None and (trace["orphans"]["unknown_risks"] or trace["orphans"]["risks"]):

@@ -101,7 +101,7 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             )
     from .dossier import risks_of
 
-    risks = risks_of(spec)
+    risks = risks_of(spec) if not known else None
     known.append(spec)
     store = config.stash.get(store_key, None)
     if store is not None:
@@ -110,9 +110,9 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             spec={"path": str(known[0].path), "sha256": known[0].sha256, "text_sha256": known[0].text_sha256},
             specs=[{"path": str(each.path), "sha256": each.sha256} for each in known],
             warnings=_notes(known),
-            trace_settings=spec.trace.model_dump(),
-            risks=risks,
         )
+        if risks is not None:  # of the first spec: another's [trace] is the same, and its folder may not be
+            store.set_run(trace_settings=spec.trace.model_dump(), risks=risks)
 
 
 def _tables(spec: Spec) -> tuple[object, ...]:

@@ -12,7 +12,10 @@ from pytest_segrobust.traceability.deviations import FILLED_IN, append_template,
 
 RUN = {"run_id": "r1", "specs": [{"sha256": "s"}], "model": {"sha256": ["m"]}, "data": {"sha256": "d"}}
 FAILED = RequirementResult("ROB-1", "one", "failed", reason='0.4 is not below "0.05"')
-EVENTS = [{"kind": "resumed", "text": "took over", "time": "t"}, {"kind": "worker crashed", "text": "boom", "time": "t"}]
+EVENTS = [
+    {"kind": "resumed", "text": "took over", "time": "t"},
+    {"kind": "worker crashed", "text": "boom", "time": "t"},
+]
 
 
 def items(results=(FAILED,), events=EVENTS, run=RUN):
@@ -117,7 +120,7 @@ def test_texts_of_any_kind_survive_the_template(tmp_path):
         ('[[deviation]]\nitem = "x"\n\n[[deviation]]\nitem = "x"\n', "deviations.toml:5: [[deviation]] number 2, item: x stands twice"),
         ('[[sign_off]]\nrole = "tester"\n', "deviations.toml:1: [[sign_off]] number 1, run: is missing"),
         ('[[sign_off]]\nrun = "r1"\nrole = "boss"\n', "deviations.toml:3: [[sign_off]] number 1, role: must be one of"),
-        ('[[deviation]]\nitem = 3\n', "deviations.toml:2: [[deviation]] number 1, item: must be a text"),
+        ("[[deviation]]\nitem = 3\n", "deviations.toml:2: [[deviation]] number 1, item: must be a text"),
         ('[deviation]\nitem = "x"\n', "deviations.toml:1: deviation: write [[deviation]]"),
         ('[[deviations]]\nitem = "x"\n', "deviations.toml:1: deviations: means nothing here"),
     ],

@@ -13,7 +13,9 @@ TESTS = {"segrobust.toml::ROB-1": "ROB-1", "test_a.py::test_two": "ROB-2"}
 
 
 def made(**options):
-    return trace(RESULTS, RISKS, **{"file": "risks.csv", "tests": TESTS, "sources": {"ROB-2": "test_a.py:7"}, **options})
+    return trace(
+        RESULTS, RISKS, **{"file": "risks.csv", "tests": TESTS, "sources": {"ROB-2": "test_a.py:7"}, **options}
+    )
 
 
 def test_every_risk_and_every_requirement_has_a_row():

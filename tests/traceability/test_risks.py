@@ -13,7 +13,9 @@ def written(tmp_path, name, text):
 
 
 def test_csv_and_toml_say_the_same(tmp_path):
-    table = written(tmp_path, "risks.csv", "id,hazard,control,harm\nH-1,wrong volume,noise test,overdose\n\nH-2,missed,,\n")
+    table = written(
+        tmp_path, "risks.csv", "id,hazard,control,harm\nH-1,wrong volume,noise test,overdose\n\nH-2,missed,,\n"
+    )
     tables = written(
         tmp_path,
         "risks.toml",

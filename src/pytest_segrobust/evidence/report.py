@@ -74,7 +74,7 @@ def build_report(store: Store) -> dict[str, Any]:
     if (run.get("independence") or {}).get("blocks"):
         # what was measured on training data is no result, however well it looks
         report["verdict"] = "failed" if report["verdict"] == "failed" else "invalid"
-        report["warnings"] = [run["independence"]["words"], *report["warnings"]]
+        report["warnings"] = [_without_home(run["independence"]["words"]), *report["warnings"]]
     plain: dict[str, Any] = strict_json.plain(report)
     return plain
 
