@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,10 @@ def coverage_words(spec: Spec) -> str:
     return str(trace(planned, risks_of(spec), file=spec.trace.risks)["words"])
 
 
-def keep_use(store: Store, files: Mapping[str, Mapping[str, str]]) -> None:
-    """Say in the store which cases this run asks: the first 16 hex digits of a hash of each case's files."""
-    import hashlib
-
-    cases = ["".join(sorted(hashes.values())) for hashes in files.values()]
-    store.set_run(use_cases=sorted(hashlib.sha256(case.encode()).hexdigest()[:16] for case in cases))
+def keep_use(store: Store, dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> None:
+    """Say in the store which images this run asks: 16 hex digits of a hash of each, whatever their labels are."""
+    images = [list(files[case.id].values())[: len(case.images)] for case in dataset.cases]  # a label comes last
+    store.set_run(use_cases=sorted(hashlib.sha256("".join(hashes).encode()).hexdigest()[:16] for hashes in images))
 
 
 def keep_independence(store: Store, dataset: Dataset) -> None:

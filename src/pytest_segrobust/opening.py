@@ -60,6 +60,8 @@ def open_store(config: pytest.Config) -> Store:
         independence_by=None,
         use=None,
         resumed=resumed,
+        # of a resumed run: what was drawn up and signed is of the run before
+        **dict.fromkeys(("trace", "deviations", "sign_off", "use_ledger")),
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),

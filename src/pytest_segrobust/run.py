@@ -188,7 +188,7 @@ class Run:
         )
         from .dossier import keep_independence, keep_use
 
-        keep_use(self.store, evaluation.data_files)
+        keep_use(self.store, dataset, evaluation.data_files)
         keep_independence(self.store, dataset)
 
 

@@ -98,6 +98,16 @@ def test_the_same_scan_stored_in_another_orientation_has_the_same_voxels(site):
     assert [found["how"] for found in checked(site)["findings"]] == ["voxel hash"]
 
 
+def test_a_report_lists_a_few_findings_of_a_case_and_counts_all(site):
+    for number in range(8):
+        site.scan(f"train/copy_{number}.nii.gz", blob(0), np.eye(4))
+
+    said = checked(site)
+
+    assert len(said["findings"]) == 5
+    assert said["counts"]["file hash"] == 8
+
+
 def test_a_reason_lets_an_overlap_pass_and_is_told(site):
     site.scan("train/copy.nii.gz", blob(0), np.eye(4))
 

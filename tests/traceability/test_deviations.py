@@ -139,7 +139,7 @@ def test_a_disposition_under_another_requirement_is_a_mistake(tmp_path):
     path = tmp_path / "deviations.toml"
     path.write_text(f'[[deviation]]\nitem = "{items()[0]["item"]}"\nrequirement = "ROB-9"\n', encoding="utf-8")
 
-    with pytest.raises(SpecError, match="requirement: .* is about ROB-1"):
+    with pytest.raises(SpecError, match=r"requirement: .* is about ROB-1"):
         settle(items(), path, "r1")
 
 

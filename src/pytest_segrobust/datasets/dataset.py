@@ -71,6 +71,11 @@ class Dataset:
         self._kept = KeptSamples(kept_bytes)
         self.unknown_spacing: tuple[str, ...] = ()  # cases whose files know no millimetres, once `check` has looked
 
+    @property
+    def channel_axis(self) -> str | None:
+        """Which axis of a file holds its channels, where it holds several."""
+        return self._channel_axis
+
     def read(self, case: Case) -> Sample:
         """Image, label and geometry of a case, in arrays of the caller's own.
 
