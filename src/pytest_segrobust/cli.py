@@ -49,7 +49,7 @@ def init(file: Path) -> None:
 def check(spec: Path, data: Path | None) -> None:
     """Parse a spec, say each requirement in canonical words, and check the headers of the data."""
     from .datasets.dataset import open_dataset
-    from .dossier import coverage_words
+    from .dossier import foreseen
     from .requirements.measure import score_key
     from .requirements.sentence import render
     from .requirements.spec import load
@@ -62,8 +62,6 @@ def check(spec: Path, data: Path | None) -> None:
         click.echo(f"uncertainty: {source_words(loaded.model.uncertainty, loaded.model.outputs)}")
     for warning in loaded.warnings:
         click.echo(f"note: {warning}")
-    if loaded.trace.risks is not None:
-        click.echo(f"risks: {coverage_words(loaded)}")
     dataset = open_dataset(
         loaded.data,
         root=(data or spec.parent).resolve(),
@@ -71,10 +69,8 @@ def check(spec: Path, data: Path | None) -> None:
         channels=loaded.model.channels,
     )
     dataset.check()
-    if loaded.data.train is not None:
-        from .datasets.independence import independence
-
-        click.echo(f"independence: {independence(dataset)['words']}")
+    for line in foreseen(loaded, dataset):
+        click.echo(line)
     asked = {requirement.for_each for requirement in loaded.requirements if requirement.for_each is not None}
     for column in sorted(asked | set(loaded.data.report_strata or [])):
         sizes = ", ".join(f"{value} {len(patients)}" for value, patients in dataset.subgroups.strata(column).items())
@@ -166,10 +162,9 @@ def report(directory: Path) -> None:
         if status == "running":
             # whoever wrote it last did not come to its end, or has not yet; either way it is not complete
             status = "interrupted"
-        refresh(store)
+        fault = refresh(store)
         write_report(store, directory, status=status)
         write_trace(store, directory)
-        fault = store.run().get("deviations_fault")
     click.echo(write_html(directory))
     if fault:
         raise click.ClickException(fault)

@@ -49,9 +49,9 @@ def deviations(directory: Path, *, only_print: bool) -> None:
     from .traceability.deviations import append_template, template
 
     with Store.open(directory / "run.sqlite") as store:
-        refresh(store)
+        fault = refresh(store)
         run = store.run()
-    if fault := run.get("deviations_fault"):
+    if fault:
         raise SpecError(fault)
     path = deviations_path(run)
     present = path.read_text(encoding="utf-8-sig") if path.is_file() else ""

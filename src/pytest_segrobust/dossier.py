@@ -11,7 +11,7 @@ from . import __version__
 from .errors import SegrobustError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .datasets.dataset import Dataset
     from .evidence.store import Store
@@ -29,13 +29,21 @@ def risks_of(spec: Spec) -> list[dict[str, Any]]:
     return [risk.to_json() for risk in read_risks(spec.path.parent / spec.trace.risks)]
 
 
-def coverage_words(spec: Spec) -> str:
-    """Which risks and requirements of a spec hang loose, before anything runs; Python requirements are not known yet."""
+def foreseen(spec: Spec, dataset: Dataset) -> Iterator[str]:
+    """What hangs loose and whether test and training data are apart, before anything runs, in lines for a terminal.
+
+    Requirements in Python are not known yet.
+    """
     from .evidence.records import RequirementResult
     from .traceability.matrix import trace
 
-    planned = [RequirementResult(r.id, r.statement, "not_run", risks=list(r.risks)) for r in spec.requirements]
-    return str(trace(planned, risks_of(spec), file=spec.trace.risks)["words"])
+    if spec.trace.risks is not None:
+        planned = [RequirementResult(r.id, r.statement, "not_run", risks=list(r.risks)) for r in spec.requirements]
+        yield f"risks: {trace(planned, risks_of(spec), file=spec.trace.risks)['words']}"
+    if spec.data.train is not None:
+        from .datasets.independence import independence
+
+        yield f"independence: {independence(dataset)['words']}"
 
 
 def keep_use(store: Store, dataset: Dataset, files: Mapping[str, Mapping[str, str]]) -> None:
@@ -140,10 +148,10 @@ class Dossier:
         return said
 
 
-def refresh(store: Store) -> None:
+def refresh(store: Store) -> str:
     """Draw up trace and deviations anew from the store and from deviations.toml as it is now.
 
-    A deviations.toml that cannot be understood settles nothing: every item is open, and `deviations_fault` says why.
+    A deviations.toml that cannot be understood settles nothing: every item is open, and what comes back says why.
     """
     from .traceability.deviations import items_of, settle
     from .traceability.matrix import trace
@@ -168,6 +176,7 @@ def refresh(store: Store) -> None:
         deviations, signatures = settle(items, None, "")
         deviations["file"] = path.name
     store.set_run(trace=drawn, deviations=deviations, sign_off=signatures, deviations_fault=fault)
+    return fault
 
 
 def write_trace(store: Store, directory: Path) -> None:

@@ -58,7 +58,7 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
         lines = [f"{requirement}: {result.statement}", f"at {point}", *_differences(run, result, again, evaluation)]
         examples = {each["case"]: each for each in result.worst.get("counterexamples", [])}
         stored = {(row.case, row.structure): row for row in store.find(result.context, str(point), 0)}
-        same = True
+        same = bits = True
         for case in _chosen(result, evaluation, cases):
             for row in evaluation.measure_case(case, point):
                 before = stored.get((row.case, row.structure))
@@ -67,13 +67,16 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
                 lines.append(_line(row, before, result.measure, equal=equal))
             words, alike = _bits(evaluation, case, point, examples.get(case.id))
             lines.append(f"  {case.id}: {words}")
-            same = same and alike
+            bits = bits and alike
             if save is not None:
                 lines += [f"  wrote {path}" for path in _save(evaluation, result, case, save)]
-        if not same and result.context == evaluation.context:
+        if not (same and bits) and result.context == evaluation.context:
             lines += _software(run, evaluation, certain=False)  # what the context does not cover, such as the processor
-    lines.append("the same numbers as stored" if same else "NOT the same numbers as stored")
-    return Replay(lines, same)
+    if same and not bits:
+        lines.append("the same scores as stored, and NOT the same counterexample bit for bit")
+    else:
+        lines.append("the same numbers as stored" if same else "NOT the same numbers as stored")
+    return Replay(lines, same and bits)
 
 
 def _differences(
