@@ -74,6 +74,7 @@ def test_replay_gives_the_stored_numbers(project) -> None:
     names = {path.name.split("_", 2)[2] for path in (project.path / "saved").iterdir()}
     assert names == {
         "clean.nii.gz", "perturbed.nii.gz", "reference.nii.gz", "prediction_clean.nii.gz", "prediction_perturbed.nii.gz",
+        "overlay.png",
     }  # fmt: skip
 
 

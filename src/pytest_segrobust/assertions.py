@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import DataError, EvidenceError, SpecError
+from .errors import DataError, EvidenceError, SegrobustError, SpecError
 from .estimate import Estimate
 from .metrics.uncertainty.catalogue import MEASURES
 from .perturbations.catalogue import catalogue
@@ -193,10 +193,26 @@ class Segrobust:
             if result.worst is not None:
                 result = replace(result, replay=self.run.settings.replay_command(result.id))
             if self.run.store is not None:
-                keep_pictures(self.run.store, self.evaluation, result)
+                result = keep_pictures(self.run.store, self.evaluation, result)
         finally:
             self.run.write_cost(self.evaluation.segmenter)
         return result
+
+    def keep_counterexamples(self, result: RequirementResult) -> RequirementResult:
+        """Keep pictures of a Python requirement's worst cases, and what a replay compares with, as `verify` does."""
+        from .evaluation.pictures import keep_pictures
+
+        if self.run.store is None or result.worst is None or result.verdict == "invalid":
+            return result
+        uncertain = "uncertainty" in result.score_keys
+        evaluation = self.evaluation.including("uncertainty") if uncertain else self.evaluation
+        try:
+            return keep_pictures(self.run.store, evaluation, result)
+        except SegrobustError as error:  # the verdict stands without its pictures
+            self.run.store.event("no pictures", f"{result.id}: {error}")
+            return result
+        finally:
+            self.run.write_cost(evaluation.segmenter)
 
     def _refuse_unknown_millimetres(self, measure: Measure, domains: Sequence[Domain]) -> None:
         """A pixel is no millimetre: where files do not say its size, nothing in mm can be claimed of them."""

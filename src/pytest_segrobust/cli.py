@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from . import __version__, cli_records
+from . import __version__, cli_dossier, cli_records
 from .errors import SegrobustError
 
 
@@ -49,6 +49,7 @@ def init(file: Path) -> None:
 def check(spec: Path, data: Path | None) -> None:
     """Parse a spec, say each requirement in canonical words, and check the headers of the data."""
     from .datasets.dataset import open_dataset
+    from .dossier import foreseen
     from .requirements.measure import score_key
     from .requirements.sentence import render
     from .requirements.spec import load
@@ -68,6 +69,8 @@ def check(spec: Path, data: Path | None) -> None:
         channels=loaded.model.channels,
     )
     dataset.check()
+    for line in foreseen(loaded, dataset):
+        click.echo(line)
     asked = {requirement.for_each for requirement in loaded.requirements if requirement.for_each is not None}
     for column in sorted(asked | set(loaded.data.report_strata or [])):
         sizes = ", ".join(f"{value} {len(patients)}" for value, patients in dataset.subgroups.strata(column).items())
@@ -160,11 +163,12 @@ def report(directory: Path, formats: str) -> None:
 
     A report.json that was sent without its store is rendered as it is. Nothing is measured.
     """
+    from .dossier import refresh, write_trace
     from .evidence.formats import named_formats, write_formats
     from .evidence.report import FILE_NAME, write_report
     from .evidence.store import Store
 
-    wanted = named_formats(formats)
+    wanted, fault = named_formats(formats), ""
     store_path = directory / "run.sqlite"
     if store_path.exists() or not (directory / FILE_NAME).exists():
         with Store.open(store_path) as store:
@@ -172,16 +176,24 @@ def report(directory: Path, formats: str) -> None:
             if status == "running":
                 # whoever wrote it last did not come to its end, or has not yet; either way it is not complete
                 status = "interrupted"
+            fault = refresh(store)
             write_report(store, directory, status=status)
+            write_trace(store, directory)
     for path in write_formats(directory, wanted):
         click.echo(path)
+    if fault:
+        raise click.ClickException(fault)
 
 
 @main.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.argument("requirement")
-@click.option("--case", "cases", multiple=True, help="this case; again for more (default: the worst five)")
-@click.option("--save", type=click.Path(path_type=Path), help="folder for images, labels and predictions as NIfTI")
+@click.option("--case", "cases", multiple=True, help="this case; again for more (default: the worst three)")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="folder for images, references, predictions and uncertainties as NIfTI, and an overlay as PNG",
+)
 def replay(directory: Path, requirement: str, cases: tuple[str, ...], save: Path | None) -> None:
     """Measure a requirement's worst point again and compare with what the run had stored; exit 1 where they differ."""
     from .replay import replay as measure_again
@@ -292,7 +304,7 @@ def qualify(output: Path, *, seed: int) -> None:
         raise SystemExit(1)
 
 
-for _command in cli_records.COMMANDS:
+for _command in (*cli_records.COMMANDS, *cli_dossier.COMMANDS):
     main.add_command(_command)
 
 

@@ -115,7 +115,21 @@ def declare(config: pytest.Config, items: list[pytest.Item]) -> None:
                 f"requirement {identifier} stands twice: {taken[identifier].nodeid} and {item.nodeid}; give each its own id"
             )
         taken[identifier] = item
-    recording.declare(config, {item.nodeid: item.stash[requirement_key] for item in taken.values()})
+    unclaimed = [
+        i.nodeid for i in items if requirement_key not in i.stash and "segrobust" in getattr(i, "fixturenames", ())
+    ]
+    recording.declare(
+        config,
+        {item.nodeid: item.stash[requirement_key] for item in taken.values()},
+        sources={identifier: _source(item) for identifier, item in taken.items()},
+        unclaimed=unclaimed,
+    )
+
+
+def _source(item: pytest.Item) -> str:
+    """File and line (from 1) where a requirement stands, as pytest names files."""
+    file, line, _ = item.location
+    return file if line is None else f"{file}:{line + 1}"
 
 
 def note_deselected(items: Sequence[pytest.Item]) -> None:
@@ -158,6 +172,9 @@ def conclude(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Test
     if result is None and isinstance(requirement, PythonRequirement) and report.when == "call":
         made: list[Comparison] = item.config.stash.setdefault(comparisons_key, [])
         result = python_requirements.conclude(requirement, made, passed=report.passed, error=_first_line(call))
+        measuring = getattr(item, "funcargs", {}).get("segrobust")
+        if measuring is not None and hasattr(measuring, "keep_counterexamples"):
+            result = measuring.keep_counterexamples(result)
         if result.verdict != "passed" and report.passed:
             report.outcome = "failed"
             report.longrepr = f"{requirement.id}: {result.reason}"

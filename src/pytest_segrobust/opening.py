@@ -42,7 +42,8 @@ def open_store(config: pytest.Config) -> Store:
     directory = options.report_directory(config)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "run.sqlite"
-    if options.resume(config) and path.exists():
+    resumed = options.resume(config) and path.exists()
+    if resumed:
         store = Store.open(path)
         store.forget_results()  # they may be of another model, spec or data; deciding again costs no forward pass
         store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
@@ -58,6 +59,12 @@ def open_store(config: pytest.Config) -> Store:
         selection={"by": options.narrowed_by(config), "deselected": []},
         python_requirements=[],
         provenance=None,  # of a resumed run: its code may be another by now
+        independence=None,
+        independence_by=None,
+        use=None,
+        resumed=resumed,
+        # of a resumed run: what was drawn up and signed is of the run before
+        **dict.fromkeys(("trace", "deviations", "sign_off", "use_ledger")),
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),
@@ -95,8 +102,11 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             from .errors import SpecError
 
             raise SpecError(
-                f"{spec.path}: its [model], [data], [decision] or [attack] differs from {other.path}; run the two separately"
+                f"{spec.path}: its [model], [data], [decision], [attack] or [trace] differs from {other.path}; run the two separately"
             )
+    from .dossier import risks_of
+
+    risks = risks_of(spec) if not known else None
     known.append(spec)
     store = config.stash.get(store_key, None)
     if store is not None:
@@ -110,10 +120,12 @@ def remember_spec(config: pytest.Config, spec: Spec) -> None:
             freeze=frozen_state(known),
             files=texts(known),  # as they were run: a bundle must not take those of another day
         )
+        if risks is not None:  # of the first spec: another's [trace] is the same, and its folder may not be
+            store.set_run(trace_settings=spec.trace.model_dump(), risks=risks)
 
 
 def _tables(spec: Spec) -> tuple[object, ...]:
-    return spec.model, spec.data, spec.decision, spec.attack
+    return spec.model, spec.data, spec.decision, spec.attack, spec.trace
 
 
 def declaration(requirement: Requirement | PythonRequirement) -> dict[str, Any]:

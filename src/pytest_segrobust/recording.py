@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from . import opening, options
 from .errors import SegrobustError
 from .opening import run_key, store_key
+from .signals import terminate_as_interrupt, undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from .evidence.records import RequirementResult
     from .evidence.report import Status
@@ -76,13 +75,16 @@ class Recorder:
         self.release = release
         self.outcome: Outcome | None = None
         self.store = config.stash[store_key]
+        from .dossier import Dossier
+
+        self.dossier = Dossier(self.store)
         self._owe_comparison()
         self.directory = options.report_directory(config)
         self.interrupted = False
         self.page_error = ""
         self.ran: set[str] = set()
         self.locations: dict[str, tuple[str, int | None, str]] = {}
-        config.add_cleanup(_terminate_as_interrupt())
+        config.add_cleanup(terminate_as_interrupt())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """After every item the report on disk says all that is known."""
@@ -96,6 +98,7 @@ class Recorder:
             self.store.event("worker crashed", f"while it decided {identifier}: {report.longreprtext.strip()}")
             self._put_crashed(identifier)
         if identifier is not None and report.when != "teardown":
+            self.dossier.count_use()  # now: a run that is killed has asked the test set all the same
             self._write("running")
 
     def pytest_keyboard_interrupt(self) -> None:
@@ -115,7 +118,7 @@ class Recorder:
                 session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
             elif ends_red(results[name] for name in self.ran if name in results):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        with _undisturbed():
+        with undisturbed():
             self._finish(session)
 
     def _finish(self, session: pytest.Session) -> None:
@@ -126,12 +129,23 @@ class Recorder:
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
         status: Status = "interrupted" if self.interrupted else "incomplete" if missing else "complete"
+        if self.dossier.complete(status, verdict=self._verdict(status)) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self.store.set_run(exit_code=int(session.exitstatus))
         self._write(status)
+        self.dossier.write_trace(self.directory)
         if self.release is not None and not self.interrupted:
             self._compare(self.release, session)
             self._write(status)
         self._write_page()
         self._write_summary()
+
+    def _verdict(self, status: Status) -> str:
+        """Of the whole run, as the report says it."""
+        from .evidence.report import build_report
+
+        self.store.set_run(status=status)
+        return str(build_report(self.store)["verdict"])
 
     def _owe_comparison(self) -> None:
         """From the first moment on the report says whether a comparison was asked for."""
@@ -175,6 +189,8 @@ class Recorder:
             terminalreporter.write_line(f"invalid: {about}: {reason}", red=True)
         for warning in self.store.run().get("warnings", []):
             terminalreporter.write_line(f"note: {warning}", yellow=True)
+        for text, pressing in self.dossier.lines():
+            terminalreporter.write_line(text, **({"red": True} if pressing else {"yellow": True}))
         self._say_comparison(terminalreporter)
         for line, settled in record_lines(record_of(self.store, results)):
             terminalreporter.write_line(line, **({} if settled else {"yellow": True}))
@@ -238,8 +254,16 @@ class Recorder:
         write_report(self.store, self.directory, status=status)
 
 
-def declare(config: pytest.Config, requirements: Mapping[str, Requirement | PythonRequirement]) -> None:
-    """Every requirement collected, by node id, is in the report from now on, as not run."""
+def declare(
+    config: pytest.Config,
+    requirements: Mapping[str, Requirement | PythonRequirement],
+    sources: Mapping[str, str],
+    unclaimed: Sequence[str],
+) -> None:
+    """Every requirement collected, by node id, is in the report from now on, as not run.
+
+    `sources` says file and line by the requirement's id; `unclaimed` are tests that measure and are no requirement.
+    """
     store = config.stash.get(store_key, None)
     if store is None:
         return
@@ -247,6 +271,8 @@ def declare(config: pytest.Config, requirements: Mapping[str, Requirement | Pyth
     from .python_requirements import PythonRequirement
 
     store.set_run(
+        sources=sources,
+        unclaimed_tests=unclaimed,
         # a worker that dies leaves no more than the node id of what it was at
         nodes={node_id: requirement.id for node_id, requirement in requirements.items()},
         python_requirements=[each.id for each in requirements.values() if isinstance(each, PythonRequirement)],
@@ -277,34 +303,3 @@ def keep(item: pytest.Item, result: RequirementResult) -> None:
         result = replace(result, replay=run.settings.replay_command(result.id))
     store.put_result(result)
     item.user_properties += profile_properties(result, store.run(), options.junit_profile(item.config))
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold signals back for the second or two in which the report is written: half of it would help nobody."""
-    held = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError):  # not the main thread: then nobody sends us signals either
-            held[number] = signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
-
-
-def _terminate_as_interrupt() -> Callable[[], None]:
-    """Treat SIGTERM, which CI systems send, like Ctrl-C; return what undoes it."""
-
-    def interrupt(_signum: int, _frame: Any) -> None:
-        raise KeyboardInterrupt("terminated")
-
-    with contextlib.suppress(ValueError):  # not the main thread: then nobody sends us signals either
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, interrupt)
-            return _restore_termination
-    return lambda: None
-
-
-def _restore_termination() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

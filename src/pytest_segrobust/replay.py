@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import EvidenceError
+from .evaluation.context import tool_source_hash
+from .evaluation.counterexample import HASHED, draw_overlay, file_stem, identity, save_volumes, unlike
+from .evaluation.pictures import WORST, picture_of
+from .evidence.provenance import environment
 from .evidence.worst_cases import worst_first
 from .metrics.uncertainty.catalogue import MEASURES
-from .perturbations.point import CLEAN, Point
+from .perturbations.point import Point
 from .run import Run, RunSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-
-    import numpy as np
 
     from .datasets.case import Case
     from .evaluation.evaluation import Evaluation
     from .evidence.records import Measurement, RequirementResult
-
-WORST = 5
 
 
 @dataclass(frozen=True)
@@ -56,27 +56,36 @@ def replay(directory: Path, requirement: str, *, cases: Sequence[str] = (), save
         evaluation = again.evaluation(again.open_segmenter(), again.open_dataset(), score_keys=scored)
         point = Point.from_json(result.worst["parameters"])
         lines = [f"{requirement}: {result.statement}", f"at {point}", *_differences(run, result, again, evaluation)]
+        examples = {each["case"]: each for each in result.worst.get("counterexamples", [])}
         stored = {(row.case, row.structure): row for row in store.find(result.context, str(point), 0)}
-        same = True
+        same = bits = True
         for case in _chosen(result, evaluation, cases):
             for row in evaluation.measure_case(case, point):
                 before = stored.get((row.case, row.structure))
                 equal = before is not None and _equal(before, row)
                 same = same and equal
                 lines.append(_line(row, before, result.measure, equal=equal))
+            words, alike = _bits(evaluation, case, point, examples.get(case.id))
+            lines.append(f"  {case.id}: {words}")
+            bits = bits and alike
             if save is not None:
-                lines += [f"  wrote {path}" for path in _save(evaluation, case, point, save)]
-    lines.append("the same numbers as stored" if same else "NOT the same numbers as stored")
-    return Replay(lines, same)
+                lines += [f"  wrote {path}" for path in _save(evaluation, result, case, save)]
+        if not (same and bits) and result.context == evaluation.context:
+            lines += _software(run, evaluation, certain=False)  # what the context does not cover, such as the processor
+    if same and not bits:
+        lines.append("the same scores as stored, and NOT the same counterexample bit for bit")
+    else:
+        lines.append("the same numbers as stored" if same else "NOT the same numbers as stored")
+    return Replay(lines, same and bits)
 
 
 def _differences(
-    run: dict[str, object], result: RequirementResult, again: Run, evaluation: Evaluation
+    run: Mapping[str, Any], result: RequirementResult, again: Run, evaluation: Evaluation
 ) -> Iterator[str]:
     if result.context == evaluation.context:
         return
-    specs = {entry["sha256"] for entry in run.get("specs", [])}  # type: ignore[attr-defined]
-    model: list[str] = run.get("model", {}).get("sha256", [])  # type: ignore[attr-defined]
+    specs = {entry["sha256"] for entry in run.get("specs", [])}
+    model: list[str] = run.get("model", {}).get("sha256", [])
     found = False
     if again.spec.sha256 not in specs:
         found = True
@@ -84,11 +93,54 @@ def _differences(
     if list(evaluation.segmenter.sha256) != model:
         found = True
         yield "note: the model is not the one that was verified"
-    if evaluation.data_sha256 != run.get("data", {}).get("sha256"):  # type: ignore[attr-defined]
+    if evaluation.data_sha256 != run.get("data", {}).get("sha256"):
         found = True
         yield "note: the data have changed since the run"
-    if not found:
-        yield "note: the tool, torch, the device or the model's code differ from the run's"
+    yield from _software(run, evaluation, certain=not found)
+
+
+def _software(run: Mapping[str, Any], evaluation: Evaluation, *, certain: bool) -> Iterator[str]:
+    """What of the machine and its software is not as in the run, by name."""
+    was, now = run.get("environment") or {}, environment()
+    changed = [
+        f"{key} {was[key]} then, {now[key]} now"
+        for key in ("python", "os", "cpu")
+        if was.get(key, now[key]) != now[key]
+    ]
+    before, after = was.get("packages") or {}, now["packages"]
+    changed += [
+        f"{name} {version} then, {after.get(name, 'absent')} now"
+        for name, version in before.items()
+        if after.get(name) != version
+    ]
+    device = str(evaluation.segmenter.device)
+    if run.get("device") not in (None, device):
+        changed.append(f"device {run['device']} then, {device} now")
+    if run.get("tool_sha256") not in (None, tool_source_hash()):
+        changed.append("this tool's own source")
+    if changed:
+        yield f"note: not as in the run: {'; '.join(changed)}"
+    elif certain:
+        yield "note: the model's code or its settings differ from the run's"
+
+
+def _bits(evaluation: Evaluation, case: Case, point: Point, stored: Mapping[str, Any] | None) -> tuple[str, bool]:
+    """Whether the counterexample is the stored one bit for bit, in words and as a truth; one not stored differs in nothing."""
+    if not stored:
+        return "the run kept no hash of this case, so that the scores alone were compared", True
+    image, prediction = evaluation.predict(case, point, keep_uncertainty="uncertainty_sha256" in stored)
+    now = identity(image, prediction)
+    compared = [words for key, words in HASHED.items() if key in stored and key in now]
+    other = unlike(stored, now)
+    if other:
+        return f"NOT bit for bit as in the run: {' and '.join(other)}", False
+    return f"{', '.join(compared)}: bit for bit as in the run ({str(stored['image_sha256'])[:12]})", True
+
+
+def _save(evaluation: Evaluation, result: RequirementResult, case: Case, folder: Path) -> Iterator[Path]:
+    point = Point.from_json((result.worst or {})["parameters"])
+    yield from save_volumes(evaluation, case, point, folder)
+    yield draw_overlay(*picture_of(evaluation, result, case), folder / f"{file_stem(case.id)}_overlay.png")
 
 
 def _chosen(result: RequirementResult, evaluation: Evaluation, names: Sequence[str]) -> list[Case]:
@@ -145,28 +197,3 @@ def _short(row: Measurement, measure: str) -> str:
     scores = ", ".join(f"{key} {row.scores[key]:.4f}" for key in _shown(row, measure))
     why = "".join(f", no {key}: {reason}" for key, reason in row.undefined.items() if MEASURES[key].name in measure)
     return f"{scores}{why}{f' [{row.failure}]' if row.failure else ''}"
-
-
-def _save(evaluation: Evaluation, case: Case, point: Point, folder: Path) -> Iterator[Path]:
-    import nibabel
-    import numpy as np
-
-    folder.mkdir(parents=True, exist_ok=True)
-    clean, before = evaluation.predict(case, CLEAN)
-    image, after = evaluation.predict(case, point)
-
-    def write(name: str, array: np.ndarray) -> Path:
-        path = folder / f"{case.id.replace('/', '_')}_{name}.nii.gz"
-        nibabel.save(nibabel.Nifti1Image(array, image.sample.affine), path)  # type: ignore[no-untyped-call]
-        return path
-
-    yield write("clean", np.moveaxis(clean.image.cpu().numpy(), 0, -1).squeeze())
-    yield write("perturbed", np.moveaxis(image.image.cpu().numpy(), 0, -1).squeeze())
-    if image.label is not None:
-        yield write("reference", image.label.astype(np.int16))
-    for name, prediction in (("prediction_clean", before), ("prediction_perturbed", after)):
-        if prediction.masks is not None:
-            labels = np.zeros(prediction.masks.shape[1:], np.int16)
-            for number, mask in enumerate(prediction.masks.cpu().numpy(), start=1):
-                labels[mask] = number
-            yield write(name, labels)

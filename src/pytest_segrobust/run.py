@@ -201,9 +201,12 @@ class Run:
             qualification=recorded_qualification(self.settings.spec.parent, tool_sha256=tool_source_hash()),
             context=evaluation.context,
         )
-        project = self.settings.spec.parent
-        files = evaluation.data_files
+        from .dossier import keep_independence, keep_use
+
+        project, files = self.settings.spec.parent, evaluation.data_files
         keep_origin(self.store, segmenter, dataset, files, project=project, seed=self.settings.seed)
+        keep_use(self.store, dataset, files)
+        keep_independence(self.store, dataset)
 
 
 def _source(segmenter: Segmenter) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class Dataset:
         self.voxel_size: dict[str, float] = {}  # of the others: mm³ of a voxel, mm² of a pixel
         self.dimensions = 0
 
+    @property
+    def channel_axis(self) -> str | None:
+        """Which axis of a file holds its channels, where it holds several."""
+        return self._channel_axis
+
     def read(self, case: Case) -> Sample:
         """Image, label and geometry of a case, in arrays of the caller's own.
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..evidence.records import CaseResult
 from ..evidence.worst_cases import most_wrong_first, of_all_patients, worst_first
 from ..perturbations.point import CLEAN, Point
+from .counterexample import identity
 from .shown_severities import keep_severities
 
 if TYPE_CHECKING:
     import torch
 
-    from ..evidence.records import CaseResult, RequirementResult
+    from ..datasets.case import Case
+    from ..evidence.records import RequirementResult
     from ..evidence.store import Store
     from .evaluation import Evaluation
     from .preparation import Prepared
@@ -25,11 +28,14 @@ WORST = 3
 _MAPS = ("clean_uncertainty", "uncertainty")
 
 
-def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResult) -> None:
-    """Put pictures of the worst cases at the worst point into the store, and of one drawn by lot as a control."""
+def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResult) -> RequirementResult:
+    """Put pictures of the worst cases at the worst point into the store, and of one drawn by lot as a control.
+
+    The result comes back with `worst["counterexamples"]`: what identifies each of these cases to the bit, for a replay.
+    """
     store.clear_pictures(result.id)
     if result.worst is None:
-        return
+        return result
     point = Point.from_json(result.worst["parameters"])
     drawn = [_drawn(evaluation, point, chosen, note) for chosen, note in _chosen(result)]
     tops = [float(np.nan_to_num(arrays[name]).max()) for arrays, _ in drawn for name in _MAPS if name in arrays]
@@ -39,6 +45,18 @@ def keep_pictures(store: Store, evaluation: Evaluation, result: RequirementResul
         if any(name in arrays for name in _MAPS):  # one scale for all, so that they can be compared
             about |= {"uncertainty_map": evaluation.uncertainty["map"], "uncertainty_range": [0.0, max(tops)]}
         store.put_picture(result.id, about["case"], about["structure"], arrays, about)
+    examples = [{"case": about["case"], **about["identity"]} for _, about in drawn]
+    return replace(result, worst={**result.worst, "counterexamples": examples})
+
+
+def picture_of(
+    evaluation: Evaluation, result: RequirementResult, case: Case
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the words of a picture of any case at the worst point, as `keep_pictures` keeps them."""
+    worst = result.worst or {}
+    known = next((each for each in worst_first(result) if each.case == case.id), None)
+    chosen = known or CaseResult(case.id, case.patient, str(worst.get("structure")), None, None, None)
+    return _drawn(evaluation, Point.from_json(worst["parameters"]), chosen, "")
 
 
 def _drawn(
@@ -67,6 +85,7 @@ def _drawn(
         if said.uncertainty is not None:
             arrays[name] = _cut(_own_map(said.uncertainty, index).cpu().numpy(), axis, place)
     about = _about(image, chosen, structure, str(point), axis=axis, position=position, note=note)
+    about["identity"] = identity(image, prediction)
     if case.id in evaluation.dataset.unknown_spacing:
         about["spacing"] = None  # what no file says has no scale bar
     return {name: array for name, array in arrays.items() if array is not None}, about

@@ -90,6 +90,10 @@ def build_report(store: Store) -> dict[str, Any]:
         # what not every run has; a reader must not take an absent one for an empty one
         **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},
     }
+    if (run.get("independence") or {}).get("blocks"):
+        # what was measured on training data is no result, however well it looks
+        report["verdict"] = "failed" if report["verdict"] == "failed" else "invalid"
+        report["warnings"] = [_without_home(run["independence"]["words"]), *report["warnings"]]
     report["record"] = standing(report, run)
     plain: dict[str, Any] = strict_json.plain(report)
     return plain

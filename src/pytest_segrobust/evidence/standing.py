@@ -21,9 +21,9 @@ def standing(report: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any
     """The key "record" of a report: its state, and why.
 
     A test run is one whose requirements were not frozen or have changed, whose project differs from its last commit, or
-    that decided only a part. All others are drafts until every deviation has a disposition and the sign-off is filled.
+    that decided only a part, or one on data that were trained on, or whose use ledger was edited. All others are drafts until every deviation has a disposition and the sign-off is filled.
     """
-    why = [*_not_frozen(report), *_dirty(report, run), *_part(report, run)]
+    why = [*_not_frozen(report), *_dirty(report, run), *_part(report, run), *_not_apart(report)]
     if why:
         return {"state": "test_run", "why": why}
     why = [*_open_deviations(report), *_unsigned(report.get("sign_off") or [])]
@@ -67,6 +67,15 @@ def _part(report: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
         missing = [entry["id"] for entry in report["requirements"] if entry["verdict"] == "not_run"]
         of_these = f": {_names(missing)} without a verdict" if missing else ""
         yield f"The run is {status}{of_these}."
+
+
+def _not_apart(report: Mapping[str, Any]) -> Iterator[str]:
+    """Test data that were trained on, and a ledger in which lines are missing or were edited."""
+    independence, ledger = report.get("independence") or {}, report.get("use_ledger") or {}
+    if independence.get("blocks"):
+        yield str(independence["words"])
+    if ledger.get("intact") is False:
+        yield str(ledger["words"])
 
 
 def _open_deviations(report: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The tables of segrobust.toml as pydantic models: model, data, decision, attack, requirement.
+"""The tables of segrobust.toml as pydantic models: model, data, decision, attack, trace, requirement.
 
 The texts here are also what an editor shows while the file is written: they go into the published JSON Schema.
 """
@@ -213,6 +213,22 @@ class DataSettings(Table):
         description="what a reader must know of the data first; it stands at the top of the report",
         examples=["one scanner, one site; no patient under 18"],
     )
+    train: str | list[str] | None = Field(
+        None,
+        description="what the model was trained on, to show that the test data are apart from it: a pattern of images, a .csv "
+        "with the columns image and patient (or one of them), a .json of `segrobust fingerprint`; a list is several of these",
+        examples=["imagesTr/*.nii.gz", ["site_a.json", "site_b.csv"]],
+    )
+    train_patient: str | None = Field(
+        None,
+        description="who counts as one patient where train is a pattern; as in patient when absent",
+        examples=["{name}"],
+    )
+    overlap: str | None = Field(
+        None,
+        description="why test cases may stand among the training data; without a reason such a run does not end with exit code 0",
+        examples=["the phantom is scanned for both; its results are not part of the claim"],
+    )
     exclude: dict[str, str] = Field(
         default_factory=dict,
         description="case = reason; excluded cases are listed in the report",
@@ -275,6 +291,23 @@ class AttackSettings(Table):
     )
 
 
+class TraceSettings(Table):
+    """[trace]: where the hazards stand, and where uses of the test data are counted. No part of what is claimed."""
+
+    risks: str | None = Field(
+        None,
+        description="the risks file beside this file: a .csv with columns id, hazard, control, or a .toml with [[risk]]",
+        examples=["risks.csv"],
+    )
+    ledger: str = Field(
+        "segrobust-ledger.jsonl",
+        description="the use ledger, which counts how often these data have judged a model; several projects may share one",
+    )
+    deviations: str = Field(
+        "deviations.toml", description="what was decided about everything that did not simply pass, and who signs"
+    )
+
+
 class SpecFile(Table):
     """The whole of segrobust.toml: a model, data, and the requirements that the model must meet on them."""
 
@@ -282,4 +315,5 @@ class SpecFile(Table):
     data: DataSettings
     decision: DecisionSettings = DecisionSettings()
     attack: AttackSettings = AttackSettings()
+    trace: TraceSettings = TraceSettings()
     requirement: list[RequirementTable] = Field(default_factory=list)

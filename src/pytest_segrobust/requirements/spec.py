@@ -30,6 +30,7 @@ from pytest_segrobust.requirements.settings import (
     DecisionSettings,
     ModelSettings,
     SpecFile,
+    TraceSettings,
 )
 from pytest_segrobust.requirements.vocabulary import catalogue_or, nearest
 
@@ -57,6 +58,7 @@ class Spec:
     text_sha256: str
     warnings: tuple[str, ...] = ()
     attack: AttackSettings = field(default_factory=AttackSettings)
+    trace: TraceSettings = field(default_factory=TraceSettings)
     canonical: str = ""  # the text that `sha256` is of
 
 
@@ -103,6 +105,7 @@ def load(path: Path, catalogue: Catalogue | None = None) -> Spec:
             *cautions(requirements, tuple(parsed.model.classes), catalogue),
         ),
         attack=parsed.attack,
+        trace=parsed.trace,
         canonical=text,
     )
 
@@ -151,6 +154,12 @@ def _check_data(file: _File, data: DataSettings) -> None:
             'say who counts as one patient: patient = "{name}" if every image is another patient\'s, or a pattern of the '
             "part of the name that says who; it is never guessed",
         )
+
+    if data.overlap is not None and not data.overlap.strip():
+        raise file.error(("data", "overlap"), "say why test cases may stand among the training data, or leave it out")
+    if data.train is None and (data.overlap is not None or data.train_patient is not None):
+        key = "overlap" if data.overlap is not None else "train_patient"
+        raise file.error(("data", key), "goes with train, which names the training data; add it or leave this out")
 
 
 def _requirements(file: _File, parsed: SpecFile, catalogue: Catalogue | None) -> tuple[Requirement, ...]:

@@ -16,9 +16,13 @@ images = "images/*.nii.gz"
 labels = "labels/{name}.nii.gz"
 patient = "{name}"                           # who counts as one: {name} declares that each image is another patient
 intensity = { percentiles = [0.5, 99.5] }    # what 0 and 1 are when sigma is stated; CT: { window = [-1000, 400] }
+# train = "training-fingerprints.json"       # what the model was trained on, to show that these cases are apart from it
 
 [decision]
 confidence = 0.95                            # one-sided
+
+# [trace]
+# risks = "risks.csv"                        # columns id, hazard, control: requirements name these ids in risks
 
 [[requirement]]
 id = "ROB-001"
