@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 _MOST_OUTLINED = 60  # requirements that the table of contents names
 _FIRST_PAGE_ROWS, _FIRST_PAGE_TALL_ROWS = 12, 7  # tall ones have the statement too
+_FIRST_PAGE_WORDS, _WORDS_OF_A_ROW = (
+    700,
+    150,
+)  # characters of notes and findings beside that many rows; each row less makes room for more
+_LEAST_ROWS = 3
 _SIGNED = ("tester", "reviewer", "approver")
 
 
@@ -50,7 +55,7 @@ def document(
             "why": [[{"text": text}] for text in record.why],
             "colours": palette(),
             "outline_depth": 2 if len(report["requirements"]) <= _MOST_OUTLINED else 1,
-            "front": _front(setter, front, main),
+            "front": _front(setter, front, main, len(report["requirements"])),
             "signed": [_signed(report, role) for role in _SIGNED],
             "blocks": list(setter.blocks(main)),
         }
@@ -58,30 +63,38 @@ def document(
     return plain, drawings.files
 
 
-def _front(setter: Typesetter, front: Element, main: Element) -> list[Block]:
+def _front(setter: Typesetter, front: Element, main: Element, requirements: int) -> list[Block]:
     """The first page: the page's own head, with the intervals on their limits, as far as there is room."""
     found = list(setter.blocks(front))
     if not any(block["kind"] == "table" for block in found):
         forest = next((each for each in main.all() if each.tag == "table" and "forest" in each.classes), None)
         found += [] if forest is None else setter.blocks(forest)
-    fitted = []
+    words = sum(_characters(block["items"]) for block in found if block["kind"] == "items")
+    fitted: list[Block] = []
     for block in found:
-        fitted.append(block)
-        room = _room(block)
-        more = len(block["rows"]) - room if room else 0
-        if more > 0:
-            fitted[-1] = {**block, "rows": _pressing_first(block["rows"])[:room]}
-            said = f"the most pressing; {more} more under Results"
-            fitted.append({"kind": "paragraph", "runs": [{"text": said}], "style": "muted"})
+        if fitted and fitted[-1].get("cut") and block["kind"] == "paragraph":
+            continue  # how many more there are was said of the page's own table, which is longer
+        room = _room(block, words)
+        if room and len(block["rows"]) > room:
+            said = f"the most pressing; {requirements - room} more under Results"
+            fitted.append({**block, "rows": _pressing_first(block["rows"])[:room]})
+            fitted.append({"kind": "paragraph", "runs": [{"text": said}], "style": "muted", "cut": True})
+        else:
+            fitted.append(block)
     return fitted
 
 
-def _room(block: Block) -> int:
-    """How many rows of a table the first page has room for; 0 of what is no table."""
+def _characters(items: Sequence[Sequence[Mapping[str, Any]]]) -> int:
+    return sum(len(str(run.get("text", ""))) for item in items for run in item)
+
+
+def _room(block: Block, words: int) -> int:
+    """How many rows of a table the first page has room for beside so many characters; 0 of what is no table."""
     if block["kind"] != "table":
         return 0
     tall = any("break" in run for row in block["rows"] for cell in row for run in cell.get("runs", []))
-    return _FIRST_PAGE_TALL_ROWS if tall else _FIRST_PAGE_ROWS
+    given_up = max(0, -(-(words - _FIRST_PAGE_WORDS) // _WORDS_OF_A_ROW))
+    return max(_LEAST_ROWS, (_FIRST_PAGE_TALL_ROWS if tall else _FIRST_PAGE_ROWS) - given_up)
 
 
 def _pressing_first(rows: list[Any]) -> list[Any]:
