@@ -14,7 +14,7 @@ def test_unused_plugin_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
             ours = {name for name in sys.modules if name.startswith("pytest_segrobust.")}
             assert not heavy & set(sys.modules)
             assert ours <= {f"pytest_segrobust.{name}" for name in (
-                "plugin", "options", "collection", "python_requirements", "opening", "recording", "progress", "errors")}
+                "plugin", "options", "collection", "python_requirements", "opening", "recording", "progress", "signals", "errors")}
     """)
 
     result = pytester.runpytest_subprocess("-p", "no:hypothesispytest")

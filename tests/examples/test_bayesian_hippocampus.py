@@ -276,7 +276,7 @@ def test_the_table_has_a_row_per_requirement_and_a_column_per_family(example):
         .splitlines()
     )
     assert rows[0] == "| requirement | swag | mc dropout |"
-    assert rows[2].startswith("| BAY-008: ECE is below 0.1 | 0.0400 passed | 0.1000001 **failed** |")
+    assert rows[2].startswith("| BAY-008: ECE is below 0.1 | 0.0400 passed | 0.101 **failed** |")
     assert "`bbbbbbbb`" in rows[-1]
 
 

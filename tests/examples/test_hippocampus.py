@@ -238,7 +238,7 @@ def test_the_table_says_what_the_report_says(example):
     rows = example("results").table(report(failed, missed)).splitlines()
     assert "| 0.0810 | [0.0622, 0.104] | below 0.05 | **failed** | breaks at sigma 0.04 |" in rows[2]
     assert "a \\| b" in rows[3]
-    assert "0.79996" in rows[3]  # never rounded to its limit
+    assert "| 0.799 |" in rows[3]  # never rounded to its limit, and always toward the unfavourable side
     assert "`bbbbbbbbbbbb`" in rows[-1]
 
 

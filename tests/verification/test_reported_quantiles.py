@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_segrobust.evidence.html.view import _facts
+from pytest_segrobust.evidence.html.sections.requirement import _facts
 from pytest_segrobust.requirements.requirement import Measure
 from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.order_statistics import quantile_interval

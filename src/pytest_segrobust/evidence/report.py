@@ -40,8 +40,6 @@ _NUMBERS = frozenset(
         "clean",
         "perturbed",
         "value",
-        "low",
-        "high",
     }
 )
 

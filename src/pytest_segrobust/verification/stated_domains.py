@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_segrobust.evidence import strict_json
 from pytest_segrobust.perturbations.catalogue import Parameter, catalogue
 from pytest_segrobust.requirements.requirement import Range
 
@@ -29,4 +30,5 @@ def _parameter(perturbation: str, stated: Range | Options) -> dict[str, Any]:
         return {"name": stated.parameter, "words": list(stated.words)}
     declared = catalogue()[perturbation].parameters[stated.parameter]
     unit = declared.unit if isinstance(declared, Parameter) else ""
-    return {"name": stated.parameter, "low": stated.low, "high": stated.high, "unit": unit}
+    low, high = (strict_json.plain(end) for end in (stated.low, stated.high))  # the SNR of no noise is "inf"
+    return {"name": stated.parameter, "low": low, "high": high, "unit": unit}
