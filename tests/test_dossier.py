@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -100,6 +101,49 @@ def test_an_overlap_is_never_green_with_two_workers_and_python_requirements(trac
     entries = read_ledger(traced.path / "segrobust-ledger.jsonl").entries
     assert [entry["kind"] for entry in entries] == ["use", "end"]
     assert entries[1]["verdict"] == "invalid"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_what_makes_a_whole_run_red_is_an_error_in_junit_and_said_at_the_end(traced, workers):
+    """Every requirement passed, so that a reader of test cases alone would see nothing but green."""
+    traced.spec(CLEAN, settings(train="train/*.nii.gz"))
+
+    done = traced.run("--junitxml=junit.xml", "segrobust.toml", *workers)
+
+    done.assert_outcomes(passed=1)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(["run INVALID, exit code 1: 1 test case stands among the training data (patient_02)*"])
+    suite = ET.parse(traced.path / "junit.xml").getroot().find("testsuite")
+    assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
+    (case,) = [case for case in suite.iter("testcase") if case.get("classname") == "segrobust"]
+    assert case.get("name") == "run"
+    assert case.find("error").get("type") == "invalid"
+    assert "among the training data (patient_02)" in case.find("error").get("message")
+    assert {each.get("name"): each.get("value") for each in suite.find("properties")}[
+        "segrobust.run_verdict"
+    ] == "invalid"
+
+
+def test_training_data_that_cannot_be_found_are_an_error_in_junit_too(traced):
+    traced.spec(CLEAN, settings(train="nowhere/*.nii.gz"))
+
+    done = traced.run("--junitxml=junit.xml", "segrobust.toml")
+
+    assert done.ret == 1
+    assert ET.parse(traced.path / "junit.xml").getroot().find("testsuite").get("errors") == "1"
+
+
+def test_a_run_that_is_green_has_no_case_of_its_own_in_junit(traced):
+    traced.spec(CLEAN, settings())
+
+    done = traced.run("--junitxml=junit.xml", "segrobust.toml")
+
+    assert done.ret == 0
+    suite = ET.parse(traced.path / "junit.xml").getroot().find("testsuite")
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "0")
+    assert {each.get("name"): each.get("value") for each in suite.find("properties")}[
+        "segrobust.run_verdict"
+    ] == "passed"
 
 
 def test_from_a_first_run_to_a_signed_report_and_its_replay(traced):

@@ -92,9 +92,12 @@ def test_the_same_model_is_non_inferior_and_the_report_says_so_everywhere(releas
 
 
 def test_a_model_that_passes_but_is_worse_than_the_release_ends_red(released):
-    result = released.run(*COMPARED, model="networks:generous")
+    result = released.run(*COMPARED, "--junitxml=junit.xml", model="networks:generous")
 
     assert released.verdicts == {"NOISE-1": "passed"}
+    suite = (released.path / "junit.xml").read_text(encoding="utf-8")
+    assert 'errors="1"' in suite
+    assert '<testcase classname="segrobust" name="run"' in suite
     assert result.ret == 1, result.stdout.str()
     found = released.report["comparison"]
     assert (found["status"], found["holds"]) == ("made", False)

@@ -31,16 +31,22 @@ def write_summaries(directory: Path) -> Path:
 
 
 def github_lines(
-    results: Iterable[RequirementResult], locations: Mapping[str, tuple[str, int | None, str]], root: Path
+    results: Iterable[RequirementResult],
+    locations: Mapping[str, tuple[str, int | None, str]],
+    root: Path,
+    faults: Iterable[tuple[str, str]] = (),
 ) -> list[str]:
-    """Lines for GitHub's log, none outside of GitHub Actions; `locations` are pytest's, relative to `root`, by requirement."""
+    """Lines for GitHub's log, none outside of GitHub Actions; `locations` are pytest's, relative to `root`, by requirement.
+
+    `faults` are of the run as a whole: what it is, and why.
+    """
     if not os.environ.get("GITHUB_ACTIONS"):
         return []
-    from .evidence.annotations import annotation_lines, place_of
+    from .evidence.annotations import annotation_lines, place_of, run_lines
 
     workspace = os.environ.get("GITHUB_WORKSPACE") or str(root)
     places = {
         identifier: place_of(root / file, 0 if line is None else line + 1, workspace)
         for identifier, (file, line, _) in locations.items()
     }
-    return annotation_lines(results, places)
+    return [*run_lines(faults), *annotation_lines(results, places)]

@@ -44,11 +44,11 @@ def start(config: pytest.Config) -> None:
         from .junit_types import JunitTypes
         from .workers import Workers
 
-        config.pluginmanager.register(Recorder(config, release), "segrobust-recorder")
-        config.pluginmanager.register(
-            Workers(config.stash[store_key].path, options.device(config)), "segrobust-workers"
-        )
-        config.pluginmanager.register(JunitTypes(config, config.stash[store_key]), "segrobust-junit-types")
+        store, recorder = config.stash[store_key], Recorder(config, release)
+        # of hooks that want to be first the last one registered is: the recorder ends the run before JUnit tells of it
+        config.pluginmanager.register(JunitTypes(config, store, recorder.faults), "segrobust-junit-types")
+        config.pluginmanager.register(recorder, "segrobust-recorder")
+        config.pluginmanager.register(Workers(store.path, options.device(config)), "segrobust-workers")
 
 
 def _release(config: pytest.Config) -> Release | None:
@@ -82,6 +82,7 @@ class Recorder:
         self.directory = options.report_directory(config)
         self.interrupted = False
         self.page_error = ""
+        self.faults: list[tuple[str, str]] = []  # of the run as a whole: what it is then, and why
         self.ran: set[str] = set()
         self.locations: dict[str, tuple[str, int | None, str]] = {}
         config.add_cleanup(terminate_as_interrupt())
@@ -129,8 +130,10 @@ class Recorder:
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
         status: Status = "interrupted" if self.interrupted else "incomplete" if missing else "complete"
-        if self.dossier.complete(status, verdict=self._verdict(status)) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.dossier.complete(status, verdict=self._verdict(status)):
+            self.faults.append(("invalid", self.store.run()["independence"]["words"]))
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self.store.set_run(exit_code=int(session.exitstatus))
         self._write(status)
         self.dossier.write_trace(self.directory)
@@ -161,8 +164,10 @@ class Recorder:
         from .release import compared_with
 
         self.outcome = compared_with(release, self.directory)
-        if session.exitstatus == pytest.ExitCode.OK and not self.outcome.holds:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if not self.outcome.holds:
+            self.faults.append(("failed", self.outcome.words()))
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.store.set_run(comparison=self.outcome.to_json(), exit_code=int(session.exitstatus))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -198,8 +203,11 @@ class Recorder:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
         else:
             terminalreporter.write_line(f"report: {self.directory / 'report.html'}")
-        for line in github_lines(results, self.locations, self.config.rootpath):
+        for line in github_lines(results, self.locations, self.config.rootpath, self.faults):
             terminalreporter.write_line(line)
+        for verdict, why in self.faults:
+            code = int(self.store.run()["exit_code"])
+            terminalreporter.write_line(f"run {verdict.upper()}, exit code {code}: {why}", red=True)
 
     def _say_comparison(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of differences, and in one line what they show."""

@@ -44,6 +44,11 @@ def annotation_lines(results: Iterable[RequirementResult], places: Mapping[str, 
     return [*_first(errors, "error"), *_first(warnings, "warning")]
 
 
+def run_lines(faults: Iterable[tuple[str, str]]) -> list[str]:
+    """One line for each fault of the run as a whole."""
+    return [f"::error title={_property(f'run {verdict}')}::{_data(why[:_LONGEST])}" for verdict, why in faults]
+
+
 def place_of(file: Path, line: int, workspace: str) -> Place:
     """The place of a file as GitHub names it: relative to the workspace, where it lies inside of it."""
     try:
