@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from pytest_segrobust.bundling.checking import check
 from pytest_segrobust.cli import main
 from pytest_segrobust.evidence.use_ledger import read_ledger
 
@@ -166,7 +167,13 @@ def test_from_a_first_run_to_a_signed_report_and_its_replay(traced):
     for key in ("disposition", "name", "date", "meaning"):
         text = text.replace(f'{key} = ""', f'{key} = "said"')
     path.write_text(text, encoding="utf-8")
-    assert segrobust("report").exit_code == 0
+    folder = traced.path / "segrobust-report"
+    assert segrobust("report", "segrobust-report", "--format", "csv,md,pdf").exit_code == 0
+    assert segrobust("trace", "segrobust-report", "--format", "needs").exit_code == 0
+    for name in ("summary.md", "report.pdf", "requirements.csv", "needs.json"):
+        (folder / name).write_text("of an earlier state", encoding="utf-8")
+    assert segrobust("report").exit_code == 0  # with no format named, yet nothing there is left behind
+    assert check(folder).changes == []
     signed = traced.report
     jsonschema.validate(signed, SCHEMA)
     assert signed["deviations"]["open"] == 0
@@ -178,6 +185,10 @@ def test_from_a_first_run_to_a_signed_report_and_its_replay(traced):
     assert faulty.exit_code == 1
     assert "sign_of: means nothing here" in faulty.output
     assert traced.report["deviations"]["open"] == 2
+    assert any(
+        "could not be read: " in why and "sign_of: means nothing here" in why for why in traced.report["record"]["why"]
+    )
+    assert "sign_of: means nothing here" in (folder / "report.html").read_text(encoding="utf-8")
     assert traced.report["sign_off"] == []
 
     # the Python requirement's counterexample comes back to the bit, and a changed one does not

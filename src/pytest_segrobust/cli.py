@@ -161,10 +161,11 @@ def preview(
 def report(directory: Path, formats: str) -> None:
     """Write report.json of a run again from its store, also of a run that was killed, and render it.
 
-    A report.json that was sent without its store is rendered as it is. Nothing is measured.
+    Formats that lie in the folder already are rendered anew too. A report.json that was sent without its store is rendered
+    as it is. Nothing is measured.
     """
     from .dossier import refresh, write_trace
-    from .evidence.formats import named_formats, write_formats
+    from .evidence.formats import lying_there, named_formats, write_formats
     from .evidence.report import FILE_NAME, write_report
     from .evidence.store import Store
 
@@ -179,7 +180,7 @@ def report(directory: Path, formats: str) -> None:
             fault = refresh(store)
             write_report(store, directory, status=status)
             write_trace(store, directory)
-    for path in write_formats(directory, wanted):
+    for path in write_formats(directory, list(dict.fromkeys([*wanted, *lying_there(directory)]))):
         click.echo(path)
     if fault:
         raise click.ClickException(fault)

@@ -180,12 +180,15 @@ def refresh(store: Store) -> str:
 
 
 def write_trace(store: Store, directory: Path) -> None:
-    """Write trace.csv into a folder."""
-    from .traceability.exports import write_exports
+    """Write trace.csv into a folder, and anew what else lies there of the trace: it would speak of an earlier state."""
+    from .evidence.report import build_report
+    from .traceability.exports import FORMATS, write_exports
 
-    trace = store.run().get("trace")
-    if trace is not None:
-        write_exports(trace, {}, directory, ["csv"])
+    if store.run().get("trace") is None:
+        return
+    there = [form for form, files in FORMATS.items() if any((directory / name).exists() for name, _ in files)]
+    report = build_report(store)
+    write_exports(report["trace"], report, directory, ["csv", *there])
 
 
 def deviations_path(run: Mapping[str, Any]) -> Path:

@@ -20,7 +20,10 @@ from pytest_segrobust.bundling import consistency
 from pytest_segrobust.bundling.checking import check
 from pytest_segrobust.bundling.packing import pack
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence.formats import write_formats
+from pytest_segrobust.evidence.report import write_report
 from pytest_segrobust.evidence.store import Store
+from pytest_segrobust.traceability.exports import FORMATS, write_exports
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +154,101 @@ def test_words_edited_in_the_page_alone_are_found(report_folder: Path) -> None:
     page.write_text(text.replace("</h1>", " passed</h1>", 1), encoding="utf-8")
 
     assert check(report_folder).changes == ["report.html: its text is not what report.json gives"]
+
+
+TRACE = {
+    "file": "risks.csv",
+    "risks": [{"id": "H-1", "hazard": "h", "control": "c", "requirements": ["ROB-002"], "verdict": "failed"}],
+    "rows": [
+        {
+            "risk": "H-1",
+            "hazard": "h",
+            "control": "c",
+            "requirement": "ROB-002",
+            "statement": "s",
+            "source": "segrobust.toml:9",
+            "test": "segrobust.toml::ROB-002",
+            "verdict": "failed",
+        }
+    ],
+    "orphans": {"risks": [], "requirements": [], "unknown_risks": [], "tests": []},
+    "words": "1 requirement",
+}
+
+
+@pytest.fixture(scope="module")
+def rendered_once(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report folder with everything that can be made of report.json lying beside it."""
+    folder = Path(shutil.copytree(finished, tmp_path_factory.mktemp("rendered") / "report"))
+    with Store.open(folder / "run.sqlite") as store:
+        store.set_run(trace=TRACE)
+        write_report(store, folder, status="complete")
+    write_formats(folder, ["html", "md", "csv", "pdf"])
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    write_exports(report["trace"], report, folder, list(FORMATS))
+    assert not findings(folder)
+    return folder
+
+
+@pytest.fixture
+def rendered(rendered_once: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return Path(shutil.copytree(rendered_once, tmp_path / "rendered"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "summary.md",
+        "requirements.csv",
+        "curves.csv",
+        "cases.csv",
+        "trace.csv",
+        "needs.json",
+        "doorstop.csv",
+        "doorstop-risks.csv",
+        "strictdoc.csv",
+    ],
+)
+def test_whatever_follows_from_the_report_and_was_edited_is_found_and_not_packed(
+    rendered: Path, tmp_path: Path, name: str, not_drawn
+) -> None:
+    """Above all a verdict: these are the files that people read and tools import."""
+    path = rendered / name
+    text = path.read_bytes()
+    told = next(told for told in (b"failed", b"0.", b"H-1") if told in text)
+    path.write_bytes(text.replace(told, {b"failed": b"passed", b"0.": b"9.", b"H-1": b"H-2"}[told]))
+    assert path.read_bytes() != text
+
+    assert [line for line in findings(rendered) if line.startswith(f"{name}: ")]
+    with pytest.raises(EvidenceError, match=re.escape(name)):
+        pack(rendered, tmp_path / "b.zip")
+
+
+def test_a_document_of_another_report_is_found_and_not_packed(rendered: Path, tmp_path: Path, not_drawn) -> None:
+    """Such as the draft that was rendered before the signatures, or a final one that no longer is."""
+    with Store.open(rendered / "run.sqlite") as store:
+        store.set_run(sign_off=[{"role": "tester", "name": "n", "date": "d", "meaning": "m"}])
+        write_report(store, rendered, status="complete")
+    write_formats(rendered, ["html", "md", "csv"])
+
+    assert "report.pdf: is not of this report.json" in findings(rendered)
+    with pytest.raises(EvidenceError, match=r"report\.pdf"):
+        pack(rendered, tmp_path / "b.zip")
+
+
+def test_a_byte_that_flips_in_a_file_names_the_file_and_the_rest_is_looked_at(
+    bundle: Path, tmp_path: Path, not_drawn
+) -> None:
+    content = bundle.read_bytes()
+    with zipfile.ZipFile(bundle) as archive:
+        member = archive.getinfo("report.html")
+    start = content.index(b"report.html", member.header_offset) + len("report.html")
+    flipped(content, start + member.file_size // 2, tmp_path / "flipped.zip")
+
+    found = check(tmp_path / "flipped.zip")  # EvidenceError, and with it exit code 2, would be: cannot be opened
+    assert any(line.startswith("report.html: ") for line in found.changes)
+    assert not any(line.startswith("run.sqlite: ") for line in found.changes)
 
 
 def test_an_edited_figure_is_found_and_that_of_another_matplotlib_is_not_called_changed(

@@ -17,6 +17,7 @@ from pytest_segrobust.bundling.archive import Member, write_archive
 from pytest_segrobust.bundling.manifest import read_manifest, write_manifest
 from pytest_segrobust.bundling.packing import pack
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.evidence.formats import write_formats
 from pytest_segrobust.evidence.store import Store
 
 pytestmark = pytest.mark.usefixtures("not_drawn")  # what a page says anew is test_checking's subject
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("not_drawn")  # what a page says anew is te
 def test_a_bundle_holds_everything_of_the_run_and_nothing_of_others(report_folder: Path) -> None:
     (report_folder / "counterexamples").mkdir()
     (report_folder / "counterexamples" / "ROB-001.nii.gz").write_bytes(b"voxels")
-    (report_folder / "summary.md").write_text("# short")
+    write_formats(report_folder, ["md"])
     for other in ("run-1.sqlite", ".hidden", "older.zip", ".report.json.part"):
         (report_folder / other).write_text("not of this run")
 

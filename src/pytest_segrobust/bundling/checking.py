@@ -100,12 +100,7 @@ def _files(contents: Contents) -> Iterator[Finding]:
         else:
             try:
                 same = sha256(contents, name) == listed[name]
-            except (
-                EvidenceError,
-                OSError,
-                ValueError,
-                RuntimeError,
-            ) as error:  # a zip whose own checksum is wrong, a link
+            except _UNREADABLE as error:
                 yield Finding(f"{name}: cannot be read ({error})")
                 continue
             if not same:

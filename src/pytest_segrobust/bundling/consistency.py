@@ -21,6 +21,7 @@ from pytest_segrobust.evidence.store import Store
 
 from .archive import CHUNK
 from .contents import sha256
+from .renderings import DOCUMENT, digests_in, renderings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,8 @@ def report_of(contents: Contents) -> dict[str, Any]:
 def inconsistencies(contents: Contents, report: dict[str, Any]) -> Iterator[Finding]:
     """What contradicts report.json, each in one line: whoever edits one file by hand has to edit them all."""
     yield from _companions(contents, report)
+    yield from _renderings(contents, report)
+    yield from _document(contents)
     yield from _requirement_file(contents, report)
     yield from _locks(contents, report)
     with tempfile.TemporaryDirectory(prefix="segrobust-") as folder:
@@ -194,6 +197,33 @@ def _companions(contents: Contents, report: dict[str, Any]) -> Iterator[Finding]
             with contents.open(name) as stream:
                 if stream.read() != expected[name].encode("utf-8"):
                     yield Finding(f"{name}: does not say what {FILE_NAME} says")
+
+
+def _renderings(contents: Contents, report: dict[str, Any]) -> Iterator[Finding]:
+    """The summary and the tables that people read and tools import, against what the report gives when they are made again."""
+    if not _same_version(report):
+        return  # which was said of its companions
+    for name, made in renderings(report).items():
+        if name not in contents.names:
+            continue
+        with contents.open(name) as stream:
+            text = stream.read().decode("utf-8", errors="replace")
+        try:
+            same = _HOME.sub("~", text) == _HOME.sub("~", made())
+        except (KeyError, TypeError, AttributeError, ValueError):
+            same = False  # the report has nothing of the kind
+        if not same:
+            yield Finding(f"{name}: does not say what {FILE_NAME} says")
+
+
+def _document(contents: Contents) -> Iterator[Finding]:
+    """Whether the PDF was set from this report.json; a draft must not lie beside what was signed since, nor the reverse."""
+    if DOCUMENT not in contents.names:
+        return
+    with contents.open(DOCUMENT) as stream:
+        told = digests_in(stream.read())
+    if told != {sha256(contents, FILE_NAME)}:
+        yield Finding(f"{DOCUMENT}: is not of this {FILE_NAME}")
 
 
 def _requirement_file(contents: Contents, report: dict[str, Any]) -> Iterator[Finding]:

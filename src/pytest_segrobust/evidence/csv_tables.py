@@ -33,6 +33,9 @@ _CURVES = (
 _CASES = ("id", "case", "patient", "structure", "measure", "unit", "clean", "perturbed", "value", "failure")
 
 
+NAMES = ("requirements.csv", "curves.csv", "cases.csv")
+
+
 def csv_tables(report: Mapping[str, Any]) -> dict[str, str]:
     """The three tables by file name: UTF-8 text, lines ended by CR LF (RFC 4180).
 

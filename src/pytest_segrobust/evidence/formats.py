@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMATS = ("html", "pdf", "md", "csv")
+# By one file of each a format is known to lie in a folder.
+_FILES = {"html": "report.html", "pdf": "report.pdf", "md": "summary.md", "csv": "requirements.csv"}
 
 
 def named_formats(text: str) -> list[str]:
@@ -22,6 +24,11 @@ def named_formats(text: str) -> list[str]:
     if not names:
         raise EvidenceError(f"--format: name at least one of {', '.join(FORMATS)}")
     return names
+
+
+def lying_there(directory: Path) -> list[str]:
+    """The formats that a report folder holds already: left as they are, they would speak of an earlier state of it."""
+    return [name for name, file in _FILES.items() if (directory / file).exists()]
 
 
 def write_formats(directory: Path, formats: Sequence[str]) -> list[Path]:

@@ -24,10 +24,17 @@ def standing(report: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any
     that decided only a part, or one on data that were trained on, or whose use ledger was edited. All others are drafts until every deviation has a disposition and the sign-off is filled.
     """
     why = [*_not_frozen(report), *_dirty(report, run), *_part(report, run), *_not_apart(report)]
+    unread = list(_unread(run))
     if why:
-        return {"state": "test_run", "why": why}
-    why = [*_open_deviations(report), *_unsigned(report.get("sign_off") or [])]
+        return {"state": "test_run", "why": [*why, *unread]}
+    # without the file it would read as if nobody had signed
+    why = unread or [*_open_deviations(report), *_unsigned(report.get("sign_off") or [])]
     return {"state": "draft" if why else "final", "why": why}
+
+
+def _unread(run: Mapping[str, Any]) -> Iterator[str]:
+    if fault := run.get("deviations_fault"):
+        yield f"What was decided and signed could not be read: {fault}"
 
 
 def _not_frozen(report: Mapping[str, Any]) -> Iterator[str]:
