@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_segrobust.evidence.records import RequirementResult
+from pytest_segrobust.evidence.words import estimate
 from pytest_segrobust.requirements.requirement import Measure, Requirement
-from pytest_segrobust.verification.words import measured, outward, unit
+from pytest_segrobust.verification.words import estimated, measured, outward, unit
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,13 @@ def test_a_printed_bound_is_on_the_same_side_of_the_limit_as_the_bound(value, li
     assert (printed >= value) if up else (printed <= value)
     assert (printed < limit) == (value < limit)
     assert (printed > limit) == (value > limit)
+
+
+@given(st.floats(-1, 1), st.floats(0.001, 1), st.sampled_from(["below", "at most", "above", "at least", "within"]))
+def test_an_estimate_is_one_number_in_the_reason_and_in_every_table(value, limit, comparison):
+    result = RequirementResult("R", "s", "failed", measure="DSC", estimate=value, limit=limit, comparison=comparison)
+
+    assert estimated(value, limit, comparison) == estimate(result)
 
 
 def test_a_measure_is_named_with_its_form_and_its_claim():

@@ -53,11 +53,16 @@ def estimate(result: RequirementResult) -> str:
 
 def unfavourable(result: RequirementResult, value: float | None) -> Toward:
     """The side that a number of the requirement's measure is rounded to: never the one that its limit wants it on."""
-    if result.comparison in _BETTER_HIGH:
+    return unfavourable_side(result.comparison, value)
+
+
+def unfavourable_side(comparison: str, value: float | None) -> Toward:
+    """The side that a value compared so with its limit is rounded to."""
+    if comparison in _BETTER_HIGH:
         return "down"
-    if result.comparison == "within":
+    if comparison == "within":
         return "down" if value is not None and value < 0 else "up"
-    return "up" if result.comparison in _BETTER_LOW else "nearest"
+    return "up" if comparison in _BETTER_LOW else "nearest"
 
 
 def number(result: RequirementResult, value: float | None, toward: Toward = "nearest") -> str:

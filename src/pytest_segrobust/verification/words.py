@@ -6,6 +6,8 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
+from pytest_segrobust.evidence.rounding import rounded
+from pytest_segrobust.evidence.words import unfavourable_side
 from pytest_segrobust.requirements import measure as measures
 
 from .metric import metric_of
@@ -47,13 +49,10 @@ def outward(value: float, limit: float, *, up: bool) -> str:
     return repr(value)
 
 
-def nearest(value: float, limit: float) -> str:
-    """An estimate at three significant digits, rounded to nearest, with more where it would read as on its limit."""
-    for digits in range(3, 17):
-        text = f"{value:.{digits}g}"
-        if value == limit or (float(text) != limit and (float(text) > limit) == (value > limit)):
-            return text
-    return repr(value)
+def estimated(value: float, limit: float, comparison: str) -> str:
+    """An estimate as every table prints it: rounded toward the unfavourable side, and never onto its limit."""
+    beside = math.copysign(limit, value) if comparison == "within" else limit
+    return rounded(value, unfavourable_side(comparison, value), beside=beside)
 
 
 def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, where: str) -> str:
@@ -66,7 +65,7 @@ def verdict_reason(requirement: Requirement, criterion: Criterion, cell: Cell, w
         for bound, up in zip(criterion.shown(cell.interval), (False, True), strict=True)
     )
     n = len(cell.values.patients)
-    estimate = nearest(cell.estimate, criterion.limit)
+    estimate = estimated(cell.estimate, criterion.limit, criterion.comparison)
     numbers = (
         f"{measured(requirement)} of {cell.structure} = {estimate} [{low}, {high}]{suffix} "
         f"({n} patients, one-sided {100 * requirement.confidence:.6g} %)"
