@@ -11,8 +11,8 @@ from pytest_segrobust.estimate import Estimate
 from pytest_segrobust.evidence.records import Measurement
 from pytest_segrobust.metrics.uncertainty.chance import CHANCE
 from pytest_segrobust.python_requirements import Comparison
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Measure
-from pytest_segrobust.requirements.settings import DecisionSettings
 
 PYTHON = """
 import pytest

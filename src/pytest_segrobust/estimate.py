@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .perturbations.point import Point
-    from .requirements.settings import DecisionSettings
+    from .requirements.decision_settings import DecisionSettings
 
 
 @dataclass(frozen=True, eq=False)

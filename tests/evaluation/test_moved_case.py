@@ -15,8 +15,9 @@ from pytest_segrobust.evaluation.moved_case import MovedCase
 from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, OUT_OF_VIEW
 from pytest_segrobust.models.segmenter import open_segmenter
 from pytest_segrobust.perturbations.point import CLEAN
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
-from pytest_segrobust.requirements.settings import DataSettings, DecisionSettings, ModelSettings, Window
+from pytest_segrobust.requirements.settings import DataSettings, ModelSettings, Window
 from pytest_segrobust.verification.patients import Cohort
 from pytest_segrobust.verification.profiles import PROFILES
 from pytest_segrobust.verification.verify import verify

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.along_severities import statistic_along, values_along
 from pytest_segrobust.verification.patients import Cohort
 from pytest_segrobust.verification.profiles import profile

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Measure
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.betting import betting_interval
 from pytest_segrobust.verification.betting_criterion import BettingCriterion, value_range
 from pytest_segrobust.verification.decision import Criterion

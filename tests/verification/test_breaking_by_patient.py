@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Range
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.statistics import clopper_pearson
 from pytest_segrobust.verification.verify import verify

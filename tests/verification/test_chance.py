@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.metrics.uncertainty.chance import CHANCE
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.verify import verify
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_segrobust.evidence import terminal, words
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Range
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.decision import Unsaid
 from pytest_segrobust.verification.fresh_noise import with_fresh_noise
 from pytest_segrobust.verification.profiles import profile
@@ -66,6 +66,15 @@ def test_where_nothing_is_random_nothing_is_said(fake, dropping, noise):
     assert "fresh_estimate" not in found.worst
     assert words.fresh_noise(found) == ""
     assert "fresh" not in terminal.failure_text(found)
+
+
+def test_one_strength_alone_was_not_chosen_for_its_noise_and_is_not_measured_again(fake, dropping, noise):
+    evaluation = fake(losing(dropping, 0.034), fresh=losing(dropping, 0.2))
+    found = run(noise(0.1, sigma=(0.1, 0.1)), evaluation)
+    assert found.verdict == "passed"
+    assert "fresh_estimate" not in found.worst
+    of_a_range = run(noise(0.1, sigma=(0.09, 0.1)), fake(losing(dropping, 0.034), fresh=losing(dropping, 0.2)))
+    assert of_a_range.verdict == "failed"
 
 
 def test_a_structure_that_fails_under_fresh_noise_alone_fails_the_claim(fake, dropping, noise):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_segrobust.perturbations.point import Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.sentence import parse
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.masking import Check, attacks, masking_checks, with_checks
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.results import undecided

@@ -8,8 +8,8 @@ from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.estimate import Estimate
 from pytest_segrobust.metrics.catalogue import CEILING, IN_VIEW, IN_VIEW_FAILURE, OUT_OF_VIEW
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.patients import MEAN, Cohort
 from pytest_segrobust.verification.profiles import PROFILES
 from pytest_segrobust.verification.verify import verify

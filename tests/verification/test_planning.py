@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.sentence import parse
-from pytest_segrobust.requirements.settings import AttackSettings, DecisionSettings
+from pytest_segrobust.requirements.settings import AttackSettings
 from pytest_segrobust.verification.planning import attack_passes, check_passes, least_patients, need, spending, windows
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.statistics import mean_interval, zero_failure_bound

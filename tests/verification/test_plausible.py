@@ -5,8 +5,8 @@ import math
 import pytest
 
 from pytest_segrobust.perturbations.point import Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.plausible import PlausiblePart
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.space import Space

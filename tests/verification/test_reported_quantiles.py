@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.evidence.html.sections.requirement import _facts
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Measure
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.order_statistics import quantile_interval
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.verify import verify

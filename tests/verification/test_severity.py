@@ -3,9 +3,12 @@ import math
 import pytest
 
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
+from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.severity import SeverityLine
 from pytest_segrobust.verification.space import Space
+from pytest_segrobust.verification.verify import verify
 
 
 def line(position, *domains):
@@ -81,3 +84,36 @@ def test_words_alone_have_no_severity():
 
 def test_no_line_leads_through_the_identity_alone():
     assert line((0.0,), SIGMA) is None
+
+
+@pytest.mark.parametrize("wished", [True, False])
+def test_a_single_strength_has_a_curve_that_decides_nothing_where_it_is_wished(fake, dropping, noise, wished):
+    evaluation = fake(dropping(lambda values, _: values["sigma"]))
+    found = verify(
+        noise(0.05, sigma=(0.1, 0.1)),
+        evaluation,
+        decision=DecisionSettings(curve_of_single_strengths=wished),
+        budget=profile("smoke"),
+        seed=0,
+    )
+    assert found.verdict == "failed"
+    measured = {point for point, screening in evaluation.asked if not screening}
+    if wished:
+        assert len(measured) > 4
+        assert found.breaking_point.severity == pytest.approx(0.5, abs=0.15)
+    else:
+        assert measured == {"clean", "gaussian noise(sigma=0.1)"}
+        assert found.breaking_point is None
+        assert not found.curve
+
+
+def test_a_range_keeps_its_curve_which_decides(fake, dropping, noise):
+    found = verify(
+        noise(0.05),
+        fake(dropping(lambda values, _: values["sigma"])),
+        decision=DecisionSettings(curve_of_single_strengths=False),
+        budget=profile("smoke"),
+        seed=0,
+    )
+    assert found.curve
+    assert found.breaking_point.severity == pytest.approx(0.5, abs=0.1)

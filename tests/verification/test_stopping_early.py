@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pytest_segrobust.evidence.records import Measurement
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.betting import betting_interval, running_bounds, upper_bound
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.stopping_early import range_of

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_segrobust.datasets.case import Case
 from pytest_segrobust.datasets.subgroups import Subgroups
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Measure
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.statistics import clopper_pearson
 from pytest_segrobust.verification.verify import verify

@@ -10,8 +10,8 @@ import pytest
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.metrics.uncertainty.catalogue import MEASURES
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.case_value import Scoring
 from pytest_segrobust.verification.decision import judged, unsaid
 from pytest_segrobust.verification.metric import bounds_of, level_of, metric_of, without_information

@@ -8,8 +8,8 @@ import pytest
 from pytest_segrobust.errors import DataError, PerturbationError
 from pytest_segrobust.evidence.records import RequirementResult
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.profiles import PROFILES, profile
 from pytest_segrobust.verification.verify import verify
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_segrobust.perturbations.point import CLEAN, Point
+from pytest_segrobust.requirements.decision_settings import DecisionSettings
 from pytest_segrobust.requirements.requirement import Domain, Measure, Options, Range, Requirement
-from pytest_segrobust.requirements.settings import DecisionSettings
 from pytest_segrobust.verification.profiles import profile
 from pytest_segrobust.verification.verify import verify
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..evidence.records import Measurement, RequirementResult
+    from ..requirements.decision_settings import DecisionSettings
     from ..requirements.requirement import Measure, Requirement
-    from ..requirements.settings import DecisionSettings
     from .opened import OpenedRun
 
     Measured = Callable[[Point, int], list[list[Measurement]]]

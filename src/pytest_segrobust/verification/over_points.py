@@ -69,6 +69,8 @@ class OverPoints(Verification):
         if found.worst is None or not self.cells:
             return found
         point = self.points[self.worst.point]
+        if not self.space.free:
+            return found  # one point alone is stated: nothing was chosen for what its draw of noise did
         rows = self.evaluation.measure_with_fresh_noise(point, realisations=self.realisations)
         if not rows:
             return found
@@ -128,7 +130,10 @@ class OverPoints(Verification):
         return list(dict.fromkeys([*map(self.space.point, chosen), *clinical, self.space.identity()]))
 
     def _line(self) -> SeverityLine | None:
+        """The line through the worst point; None where there is none, or where it would decide nothing and is not wished."""
         if not (self.cells or self.unsaid) or not self.requirement.domains:
+            return None
+        if not (self.space.continuous or self.decision.curve_of_single_strengths):
             return None
         position = self.space.position(self.points[self.worst.point]) if self.cells else None
         line = SeverityLine.of(self.space, position) if position else None

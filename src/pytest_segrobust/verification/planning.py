@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_segrobust.perturbations.point import Point
+    from pytest_segrobust.requirements.decision_settings import DecisionSettings
     from pytest_segrobust.requirements.requirement import Requirement
-    from pytest_segrobust.requirements.settings import AttackSettings, DecisionSettings
+    from pytest_segrobust.requirements.settings import AttackSettings
 
     from .profiles import Budget
 
@@ -82,7 +83,7 @@ def spending(
     else:
         screened = 0 if level == "patients" else budget.points if space.free else 1
         decided = len(_known_points(space, budget, plausible)) + _found_points(space, budget, level, structures)
-        decided += _line_points(space, budget)
+        decided += _line_points(space, budget) if space.continuous or decision.curve_of_single_strengths else 0
     return Spending(
         screened,
         decided,

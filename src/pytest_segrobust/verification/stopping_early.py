@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_segrobust.evidence.records import BreakingPoint, Measurement
+    from pytest_segrobust.requirements.decision_settings import DecisionSettings
     from pytest_segrobust.requirements.requirement import Measure, Requirement
-    from pytest_segrobust.requirements.settings import DecisionSettings
 
     from .patients import PatientValues
     from .profiles import Budget

@@ -26,8 +26,8 @@ from .uncertainty_evidence import uncertainty_evidence
 
 if TYPE_CHECKING:
     from pytest_segrobust.evidence.records import BreakingPoint, Measurement, RequirementResult
+    from pytest_segrobust.requirements.decision_settings import DecisionSettings
     from pytest_segrobust.requirements.requirement import Requirement
-    from pytest_segrobust.requirements.settings import DecisionSettings
 
     from .measuring import Evaluation
     from .patients import PatientValues

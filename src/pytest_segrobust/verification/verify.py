@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pytest_segrobust.datasets.subgroups import Subgroups
     from pytest_segrobust.evidence.records import RequirementResult
     from pytest_segrobust.perturbations.point import Point
+    from pytest_segrobust.requirements.decision_settings import DecisionSettings
     from pytest_segrobust.requirements.requirement import Requirement
-    from pytest_segrobust.requirements.settings import DecisionSettings
 
     from .measuring import Evaluation
     from .profiles import Budget
