@@ -24,17 +24,11 @@ from pytest_segrobust.requirements.misreading import one_line
 from pytest_segrobust.requirements.mistakes import explained, where
 from pytest_segrobust.requirements.requirement import Options
 from pytest_segrobust.requirements.sentence import parse, render
-from pytest_segrobust.requirements.settings import (
-    AttackSettings,
-    DataSettings,
-    DecisionSettings,
-    ModelSettings,
-    SpecFile,
-    TraceSettings,
-)
+from pytest_segrobust.requirements.settings import AttackSettings, DataSettings, ModelSettings, SpecFile, TraceSettings
 from pytest_segrobust.requirements.vocabulary import catalogue_or, nearest
 
 if TYPE_CHECKING:
+    from pytest_segrobust.requirements.decision_settings import DecisionSettings
     from pytest_segrobust.requirements.lines import Path as Keys
     from pytest_segrobust.requirements.requirement import Domain, Requirement
     from pytest_segrobust.requirements.requirement_table import RequirementTable
