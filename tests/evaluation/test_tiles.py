@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_segrobust.datasets.case import Case
-from pytest_segrobust.evaluation.tiles import tiling
+from pytest_segrobust.evaluation.tiles import cases_in_a_batch, tiling
 
 
 def cases(patients: int, each: int) -> list[Case]:
@@ -50,3 +51,19 @@ def test_order_is_drawn_by_the_seed_not_by_name():
 
     assert len(orders) > 1
     assert tuple(sorted({case.patient for case in everyone})) not in orders
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 20))
+def test_the_beginning_is_as_few_whole_tiles_as_hold_so_many_cases(patients, size, wanted):
+    made = tiling(cases(patients, 1), size=size, screening_patients=1, seed=0)
+    beginning = made.beginning(wanted)
+
+    held = sum(map(len, beginning))
+    assert beginning == made.tiles[: len(beginning)]
+    assert held >= min(wanted, patients)
+    assert held - len(beginning[-1]) < wanted
+
+
+@pytest.mark.parametrize(("network", "images", "together"), [(2, 3, 1), (2, 2, 16), (3, 3, 16), (None, 3, 16)])
+def test_volumes_that_are_fed_slice_by_slice_share_no_batch(network, images, together):
+    assert cases_in_a_batch(16, network=network, images=images) == together

@@ -18,7 +18,7 @@ from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
 from .steadiness import repeated, unsteady
-from .tiles import Tile, tiling
+from .tiles import Tile, cases_in_a_batch, tiling
 from .uncertainty_scoring import KEY as UNCERTAINTY
 from .uncertainty_scoring import UncertaintyScoring
 
@@ -70,9 +70,8 @@ class Evaluation:
         self.data_files = dataset.hashes()
         self.data_sha256 = context_hash(self.data_files)
         self._screening = screening_patients
-        self._tiling = tiling(
-            dataset.cases, size=segmenter.batch_size, screening_patients=screening_patients, seed=seed
-        )
+        size = cases_in_a_batch(segmenter.batch_size, network=segmenter.settings.dimensions, images=dataset.dimensions)
+        self._tiling = tiling(dataset.cases, size=size, screening_patients=screening_patients, seed=seed)
         self.patients = self._tiling.patients
         self.screening_patients = self._tiling.screening_patients
         self.context = context_hash(self._identity())
@@ -127,7 +126,8 @@ class Evaluation:
     @property
     def no_pass(self) -> str:
         """Why nothing may pass, whatever the numbers; "" where nothing forbids it. Looks at the cases of the first batch."""
-        return leak(self.dataset, self.first_tile) or self.unsteady
+        looked_at = [case for tile in self.first_tiles(self.segmenter.batch_size) for case in tile]
+        return leak(self.dataset, looked_at) or self.unsteady
 
     @property
     def has_surrogate(self) -> bool:
@@ -194,10 +194,9 @@ class Evaluation:
         """One case measured anew, whatever the store holds: for replay."""
         return [row for row in self._compute(self._tile_of(case), point, realisation) if row.case == case.id]
 
-    @property
-    def first_tile(self) -> Tile:
-        """The cases of the first batch."""
-        return self._tiling.tiles[0]
+    def first_tiles(self, cases: int) -> tuple[Tile, ...]:
+        """The first batches of cases, with so many cases together or more."""
+        return self._tiling.beginning(cases)
 
     def measure_tile(self, tile: Tile, point: Point) -> list[Measurement]:
         """One batch measured anew, whatever the store holds."""

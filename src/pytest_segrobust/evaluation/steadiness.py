@@ -1,7 +1,7 @@
 """Whether a prediction is a function of its image alone: not of its neighbours in a batch, nor of what came before.
 
 A run shows each case in one fixed tile, so its numbers repeat even where a model depends on who else is in the tile. In a
-clinic images come one by one. The first tile is measured once more, and some of its cases alone, on clean images. Masks
+clinic images come one by one. The first tiles are measured once more, and some of their cases alone, on clean images. Masks
 are compared, and where uncertainty is asked for, each case's number: a map may depend on more than its masks do.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation
 
 ALONE = 3
-"""Cases of the tile that are shown alone."""
+"""Cases of the first tile that are shown alone; so many or more are shown a second time."""
 
 ROUNDING = 0.01
 """Mean change of the DSC (of the volume, without labels) that other float sums of another batch size may make: a few voxels
@@ -51,14 +51,14 @@ class Repeated:
 
 
 def repeated(evaluation: Evaluation) -> list[Repeated]:
-    """The first tile once more, and where that gives the same, some of its cases alone."""
-    tile = evaluation.first_tile
-    known = {case.id for case in tile}
+    """The first tiles once more, and where that gives the same, some of their cases alone, if they had neighbours."""
+    tiles = evaluation.first_tiles(ALONE)
+    known = {case.id for tile in tiles for case in tile}
     first = [row for row in evaluation.measure([CLEAN]) if row.case in known]
-    again = evaluation.measure_tile(tile, CLEAN)
+    again = [row for tile in tiles for row in evaluation.measure_tile(tile, CLEAN)]
     found = [_repeated("measured a second time", first, again, REPEATED)]
-    if len(tile) > 1 and found[0].held:
-        alone = [row for case in tile[:ALONE] for row in evaluation.measure_alone(case, CLEAN)]
+    if len(tiles[0]) > 1 and found[0].held:
+        alone = [row for case in tiles[0][:ALONE] for row in evaluation.measure_alone(case, CLEAN)]
         together = [row for row in first if row.case in {other.case for other in alone}]
         found.append(_repeated("alone in its batch", together, alone, ROUNDING))
     return found

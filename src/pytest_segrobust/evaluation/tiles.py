@@ -8,6 +8,7 @@ worker or eight, and when a run is resumed: the same inputs give the same number
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,11 @@ class Tiling:
         ends = list(last.values())  # patients come one after the other, so their last tiles never fall
         return tuple(sum(end <= number for end in ends) for number in range(len(self.tiles)))
 
+    def beginning(self, cases: int) -> tuple[Tile, ...]:
+        """The first tiles, with so many cases together or more, or all there are."""
+        together = list(itertools.accumulate(map(len, self.tiles)))
+        return self.tiles[: sum(count < cases for count in together) + 1]
+
     def first(self, patients: int) -> tuple[Tile, ...]:
         """The tiles that hold all cases of the first so many patients, and no more."""
         wanted = set(self.patients[:patients])
@@ -51,6 +57,14 @@ class Tiling:
             (n for n, tile in enumerate(self.tiles, 1) if any(case.patient in wanted for case in tile)), default=0
         )
         return self.tiles[:count]
+
+
+def cases_in_a_batch(batch_size: int, *, network: int | None, images: int) -> int:
+    """How many cases may share a batch: of volumes that a 2-D `network` is fed slice by slice, none do.
+
+    A picture of one case, or a few patients more, then cost the passes of that case alone.
+    """
+    return 1 if network == 2 and images == 3 else batch_size
 
 
 def tiling(cases: Sequence[Case], *, size: int, screening_patients: int, seed: int) -> Tiling:

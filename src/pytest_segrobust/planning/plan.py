@@ -11,7 +11,7 @@ import numpy as np
 from ..datasets.dataset import open_dataset
 from ..datasets.reading import read_case_header
 from ..errors import EvidenceError
-from ..evaluation.tiles import tiling
+from ..evaluation.tiles import cases_in_a_batch, tiling
 from ..evidence.store import Store
 from ..perturbations.catalogue import catalogue
 from ..requirements.sentence import render
@@ -105,7 +105,8 @@ def plan(
     dataset.check()
     counts, axes, shapes = _windows(loaded, dataset)
     size = loaded.model.batch_size or _BATCH
-    tiles = tiling(dataset.cases, size=size, screening_patients=budget.screening_patients, seed=seed)
+    tile = cases_in_a_batch(size, network=loaded.model.dimensions, images=dataset.dimensions)
+    tiles = tiling(dataset.cases, size=tile, screening_patients=budget.screening_patients, seed=seed)
     screening = [case.id for tile in tiles.screening_tiles for case in tile]
     cost = _Cost(
         cases=len(dataset.cases),
@@ -113,7 +114,7 @@ def plan(
         windows=sum(counts.values()) / max(len(counts), 1),
         screened_windows=sum(counts[case] for case in screening) / max(len(screening), 1),
         repeats=_repeats(loaded, axes),
-        batch=size,
+        tile=tile,
     )
     found = _Pilot.open(pilot) if pilot is not None else None
     n = len(dataset.patients)
@@ -148,16 +149,16 @@ class _Cost:
     windows: float
     screened_windows: float
     repeats: int
-    batch: int
+    tile: int  # cases
 
     def predictions(self, spent: Spending) -> float:
         """Forward passes of all predictions of a requirement, with those for its pictures."""
-        decided = self.windows * (replace(spent, screened=0).images(self.cases, 0) + 2 * PICTURES * self.batch)
+        decided = self.windows * (replace(spent, screened=0).images(self.cases, 0) + 2 * PICTURES * self.tile)
         return self.repeats * (decided + self.screened_windows * replace(spent, decided=0).images(0, self.screening))
 
     def attacks(self, spent: Spending) -> float:
         """Forward passes of its attacks, whose steps are not repeated for uncertainty."""
-        looked_at = spent.attack_images(self.cases, self.screening) + spent.attack * PICTURES * self.batch
+        looked_at = spent.attack_images(self.cases, self.screening) + spent.attack * PICTURES * self.tile
         return max(self.windows, self.screened_windows) * looked_at
 
 
