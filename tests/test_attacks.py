@@ -237,3 +237,8 @@ def test_a_surrogate_is_opened_without_the_models_own_inference(attacked, monkey
 
     assert surrogate is not None
     assert surrogate.uncertainty.method == "softmax"
+    assert surrogate.settings.outputs == "logits"
+
+    spec.write_text(text + '\n[attack]\nsurrogate = "networks:discs"\nsurrogate_outputs = "probabilities"\n', "utf-8")
+    other = Run(RunSettings(spec, ("networks:discs",), attacked.path / "report"), load(spec)).open_surrogate()
+    assert other.settings.outputs == "probabilities"  # of a family that returns something else

@@ -109,7 +109,11 @@ class Run:
             [str(folder / attack.surrogate) if is_file else attack.surrogate],
             self.spec.model.model_copy(
                 # its own inference: one checkpoint is no ensemble, and another network may have no dropout
-                update={"network": attack.surrogate_network or self.spec.model.network, "uncertainty": None}
+                update={
+                    "network": attack.surrogate_network or self.spec.model.network,
+                    "outputs": attack.surrogate_outputs or self.spec.model.outputs,
+                    "uncertainty": None,
+                }
             ),
             root=folder,
             device=self.settings.device,

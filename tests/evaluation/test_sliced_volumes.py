@@ -8,6 +8,7 @@ import pytest
 
 from pytest_segrobust import perturbations as p
 from pytest_segrobust.datasets.dataset import open_dataset
+from pytest_segrobust.evaluation import shown_predictions
 from pytest_segrobust.evaluation.evaluation import Evaluation
 from pytest_segrobust.models.segmenter import open_segmenter
 from pytest_segrobust.perturbations.point import CLEAN
@@ -82,3 +83,19 @@ def test_numbers_do_not_depend_on_the_size_of_batches(evaluate):
 def test_a_network_that_changes_as_it_goes_is_found(evaluate):
     assert evaluate().unsteady == ""
     assert "a second time" in evaluate("Drifting").unsteady
+
+
+def test_a_picture_that_was_made_is_not_made_again_until_there_is_too_much_to_keep(evaluate):
+    evaluation = evaluate()
+    case, noise = evaluation.dataset.cases[0], p.gaussian_noise(sigma=0.2)
+    first = evaluation.predict(case, noise)
+    assert evaluation.predict(case, noise) is first
+    assert evaluation.segmenter.forward_passes == SLICES
+    assert evaluation.predict(case, noise, realisation=1) is not first
+    assert evaluation.predict(case, noise, keep_uncertainty=True)[1].uncertainty is not None
+
+    kept = shown_predictions.ShownPredictions(kept_bytes=int(3.5 * shown_predictions._bytes(first)))
+    made = []
+    for name in ("a", "b", "c", "d", "b", "a"):
+        kept.get((name, "clean", 0, False), lambda name=name: made.append(name) or first)
+    assert made == ["a", "b", "c", "d", "a"]

@@ -71,7 +71,7 @@ class Adversary:
 
     def identity(self) -> dict[str, Any]:
         """What the results of attacks depend on besides the model."""
-        means = self.settings.model_dump(exclude={"surrogate", "surrogate_network"})
+        means = self.settings.model_dump(exclude={"surrogate", "surrogate_network", "surrogate_outputs"})
         return {**means, "surrogate": None if self.surrogate is None else what_decides(self.surrogate)}
 
     def attacked(

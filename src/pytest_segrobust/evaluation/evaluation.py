@@ -17,6 +17,7 @@ from .clean_predictions import CleanPredictions
 from .context import context_hash, package_versions, tool_source_hash
 from .preparation import Prepared, prepare
 from .scoring import Scoring
+from .shown_predictions import ShownPredictions
 from .steadiness import repeated, unsteady
 from .tiles import Tile, cases_in_a_batch, tiling
 from .uncertainty_scoring import KEY as UNCERTAINTY
@@ -80,6 +81,7 @@ class Evaluation:
         )
         self._scoring = Scoring(dataset, score_keys, self.structures, self._uncertainty_scoring)
         self._clean = CleanPredictions()
+        self._shown = ShownPredictions()
         self._wider: dict[str, Evaluation] = {}
         self._unsteady: str | None = None
         self._kept: dict[tuple[str, int], dict[str, list[Measurement]]] = {}
@@ -184,11 +186,14 @@ class Evaluation:
 
         The case meets the model in the same tile as in `measure`, so the prediction is the one that was scored.
         """
-        tile = self._tile_of(case)
         keep = keep_uncertainty and not self.segmenter.uncertainty.reason
-        prepared, predictions = self._predicted(tile, point, realisation, keep_uncertainty=keep)
-        position = tile.index(case)
-        return prepared[position], predictions[position]
+
+        def made() -> tuple[Prepared, Prediction]:
+            tile = self._tile_of(case)
+            prepared, predictions = self._predicted(tile, point, realisation, keep_uncertainty=keep)
+            return prepared[tile.index(case)], predictions[tile.index(case)]
+
+        return self._shown.get((case.id, str(point), realisation, keep), made)
 
     def measure_case(self, case: Case, point: Point, *, realisation: int = 0) -> list[Measurement]:
         """One case measured anew, whatever the store holds: for replay."""

@@ -17,6 +17,8 @@ from pytest_segrobust.requirements.uncertainty_settings import (
     UncertaintySettings,  # noqa: TC001 - pydantic reads the type
 )
 
+Outputs = Literal["logits", "probabilities", "labels", "mean_variance", "dirichlet"]
+
 _T = TypeVar("_T")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
@@ -29,7 +31,7 @@ class ModelSettings(Table):
         description="module:function that builds the network, for a file that holds weights alone",
         examples=["my_package.models:build_unet"],
     )
-    outputs: Literal["logits", "probabilities", "labels", "mean_variance", "dirichlet"] = Field(
+    outputs: Outputs = Field(
         "logits",
         description="what the network returns; mean_variance: a pair of probabilities and their variances; "
         "dirichlet: concentrations above 0 (evidence + 1)",
@@ -252,6 +254,9 @@ class AttackSettings(Table):
     )
     surrogate_network: str | None = Field(
         None, description="module:function that builds the surrogate's network; that of [model] when absent"
+    )
+    surrogate_outputs: Outputs | None = Field(
+        None, description="what the surrogate's network returns; as [model] outputs when absent"
     )
 
 
