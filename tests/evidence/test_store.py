@@ -82,6 +82,15 @@ def test_find_tells_contexts_points_realisations_and_cases_apart(store: Store):
     assert store.find("nothing", MEASUREMENT.point, 0) == []
 
 
+def test_points_are_those_of_a_context_in_the_order_of_their_first_measurement(store: Store):
+    for point in ("later", "clean", "later", "another"):
+        store.add("context", [replace(MEASUREMENT, point=point, realisation=r) for r in (0, 1)])
+    store.add("other", [replace(MEASUREMENT, point="elsewhere")])
+
+    assert store.points("context") == ["later", "clean", "another"]
+    assert store.points("nothing") == []
+
+
 def test_find_takes_more_cases_than_sql_takes_variables(store: Store):
     cases = [f"case {n}" for n in range(40_000)]
     store.add("context", [replace(MEASUREMENT, case=cases[-1])])

@@ -153,6 +153,13 @@ class Store:
         ]
         self._write(f"INSERT OR IGNORE INTO measurement ({_COLUMNS}) VALUES ({_HOLES})", rows)  # noqa: S608  # constants
 
+    def points(self, context: str) -> list[str]:
+        """The points at which anything was measured, as text, in the order in which they were first reached."""
+        found = self._read(
+            "SELECT point FROM measurement WHERE context = ? GROUP BY point ORDER BY MIN(rowid)", (context,)
+        )
+        return [row[0] for row in found]
+
     def find(self, context: str, point: str, realisation: int, cases: Sequence[str] | None = None) -> list[Measurement]:
         """The measurements at a point, of the given cases or of all, sorted by case and then as they were added."""
         chosen = "" if cases is None else " AND case_id IN (SELECT value FROM json_each(?))"
