@@ -85,8 +85,7 @@ def build_report(store: Store) -> dict[str, Any]:
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
         "agreement": agreement(results, _mapping(run.get("data"))),
         "requirements": [{**result.to_json(), "replay": _without_home(result.replay)} for result in results],
-        # what not every run has; a reader must not take an absent one for an empty one
-        **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},
+        **_kept(run),
     }
     if (run.get("independence") or {}).get("blocks"):
         # what was measured on training data is no result, however well it looks
@@ -100,14 +99,14 @@ def build_report(store: Store) -> dict[str, Any]:
 def record_of(store: Store, results: Sequence[RequirementResult]) -> dict[str, Any]:
     """The keys "record" and "freeze" of the report of a store with these results, without building the rest of it."""
     run = store.run()
-    known = {key: run.get(key) for key in ("freeze", "environment", "deviations", "sign_off")}
     about = {
-        **known,
+        **_kept(run),
+        "environment": _mapping(run.get("environment")),
         "status": _status(run, [result.verdict for result in results]),
         "events": store.events(),
         "requirements": [{"id": result.id, "verdict": result.verdict} for result in results],
     }
-    return {"record": standing(about, run), "freeze": run.get("freeze")}
+    return {"record": standing(about, run), "freeze": about.get("freeze")}
 
 
 def _status(run: Mapping[str, Any], verdicts: Sequence[str]) -> str:
@@ -147,6 +146,11 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return strict_json.number(value) if isinstance(value, str) else value
+
+
+def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What not every run has; a reader must not take an absent one for an empty one."""
+    return {key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None}
 
 
 def _mapping(value: Any) -> dict[str, Any]:
