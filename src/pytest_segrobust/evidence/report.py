@@ -29,18 +29,7 @@ _KEPT = ("freeze", "deviations", "sign_off", "trace", "independence", "use_ledge
 
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
-    {
-        "estimate",
-        "interval",
-        "two_sided",
-        "limit",
-        "severity",
-        "strength",
-        "upper_bound",
-        "clean",
-        "perturbed",
-        "value",
-    }
+    {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
 )
 
 # What a run may say of itself beside the rest, taken over as it is: what was measured a second time, and whether the
