@@ -237,6 +237,21 @@ def test_the_headline_says_the_overall_verdict(tmp_path: Path, verdicts, status,
     assert re.findall(r"<h1>(.*)</h1>", text) == [headline]
 
 
+@pytest.mark.parametrize("verdicts", [["passed", "passed"], ["passed", "inconclusive"]])
+def test_the_headline_of_a_run_on_data_that_were_trained_on_blames_no_requirement(tmp_path: Path, verdicts):
+    about = {"status": "complete", "independence": {"blocks": True, "state": "overlap", "words": "w"}}
+    with Store.create(tmp_path / "run.sqlite", about) as store:
+        for number, verdict in enumerate(verdicts):
+            store.put_result(RequirementResult(f"R{number}", "s", verdict))
+        text = render_html(build_report(store))
+
+    assert re.findall(r"<h1>(.*)</h1>", text) == [
+        "The run is invalid: test and training data were not shown to be apart"
+    ]
+    assert "an error of the run or of its inputs." not in text
+    assert "What was measured counts for nothing" in text
+
+
 @pytest.mark.parametrize(("failing", "more"), [(3, None), (5, "and 2 more that did not pass")])
 def test_findings_say_how_many_more_there_are(tmp_path: Path, failing, more):
     with Store.create(tmp_path / "run.sqlite", {"status": "complete"}) as store:
