@@ -209,9 +209,15 @@ class Store:
             raise EvidenceError(f"{self.path}: {error}") from None
         return {key: result for key, (_, _, result) in self._results.items()}
 
-    def forget_results(self) -> None:
-        """Forget what was declared, decided and drawn, and keep what was measured: a resumed run decides anew."""
+    def forget_results(self, *, but: Sequence[str] = ()) -> None:
+        """Forget what was declared, decided, drawn and said of the run, and keep what was measured, spent and noted.
+
+        A resumed run decides anew, of a model and data that may be others. Values of `set_run` under the names `but` stay.
+        """
         with self.exclusive():
+            self._connection.execute(
+                "DELETE FROM run WHERE key NOT IN (SELECT value FROM json_each(?))", [_dump([*but])]
+            )
             for table in ("declared", "result", "picture"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # the names stand in the line above
 
