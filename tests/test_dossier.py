@@ -13,6 +13,10 @@ from click.testing import CliRunner
 
 from pytest_segrobust.bundling.checking import check
 from pytest_segrobust.cli import main
+from pytest_segrobust.dossier import Dossier
+from pytest_segrobust.evidence.records import RequirementResult
+from pytest_segrobust.evidence.report import build_report
+from pytest_segrobust.evidence.store import Store
 from pytest_segrobust.evidence.use_ledger import read_ledger
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
@@ -223,6 +227,19 @@ def test_a_broken_ledger_and_a_missing_training_list_are_said(project):
     assert report["verdict"] == "passed"
     assert any("is broken" in item["text"] for item in report["deviations"]["items"])
     assert read_ledger(ledger).entries[-1]["verdict"] == "passed"
+
+
+def test_the_ledger_ends_with_the_verdict_of_the_report_where_a_comparison_with_training_data_stopped(tmp_path):
+    """A worker that was killed while it compared leaves nothing behind but verdicts."""
+    about = {"run_id": "a" * 32, "spec": {"path": str(tmp_path / "segrobust.toml")}, "data": {"sha256": "b" * 64}}
+    with Store.create(tmp_path / "run.sqlite", about) as store:
+        store.put_result(RequirementResult("A", "s", "passed"))
+        blocks = Dossier(store).complete("complete")
+        report = build_report(store)
+
+    assert blocks
+    assert report["verdict"] == "invalid"
+    assert read_ledger(tmp_path / "segrobust-ledger.jsonl").entries[-1]["verdict"] == report["verdict"]
 
 
 def test_a_faulty_risks_file_is_one_line_before_anything_runs(project):

@@ -108,6 +108,26 @@ def test_kill_leaves_measurements_that_can_be_taken_over(slow) -> None:
     assert numbers(slow.report) == numbers(again)
 
 
+def test_a_resumed_run_says_nothing_of_itself_that_the_run_before_said(project) -> None:
+    """Its model is another one, which cannot be opened: neither model nor data nor software were looked at."""
+    project.run("-k", "CLEAN-1")
+    with (project.path / "networks.py").open("a") as file:
+        file.write("\ndef broken():\n    raise RuntimeError('no such weights')\n")
+    before = project.report
+
+    resumed = project.run("--segrobust-resume", "-k", "CLEAN-1", model="networks:broken")
+
+    assert resumed.ret == pytest.ExitCode.TESTS_FAILED
+    assert before["soup"]
+    assert before["model"]["sha256"]
+    assert before["data"]["n_cases"]
+    after = project.report
+    assert after["verdict"] == "invalid"
+    assert (after.get("soup"), after["model"]["sha256"], after["data"]["n_cases"]) == (None, [], 0)
+    assert "independence" not in after, "data that were never opened were compared with nothing, and blocked nothing"
+    assert after["cost"] == before["cost"]
+
+
 def test_killed_worker_makes_its_requirement_invalid_and_the_others_go_on(project) -> None:
     with (project.path / "networks.py").open("a") as file:
         file.write("""

@@ -95,8 +95,11 @@ class Dossier:
                 "rerun", f"this model was judged on these data {times} time{'s' * (times != 1)} before; ended: {ended}"
             )
 
-    def complete(self, status: str, *, verdict: str) -> bool:
+    def complete(self, status: str) -> bool:
         """Draw up everything at the end of a run; whether something was found that must not end green."""
+        from .evidence.report import ending_of
+
+        self.store.set_run(status=status)
         self.count_use()
         run = self.store.run()
         if run.get("independence") is None and self._counted:
@@ -104,7 +107,7 @@ class Dossier:
 
             stopped = unchecked("not checked: the comparison with the training data did not come to its end")
             self.store.set_run(independence={**stopped, "blocks": True})
-        self._close_use(run, status, verdict)
+        self._close_use(run, status, ending_of(self.store)["verdict"])
         independence = self.store.run().get("independence") or {}
         if independence.get("findings") or independence.get("blocks"):
             self.store.event("independence", independence["words"])
@@ -181,13 +184,15 @@ def refresh(store: Store) -> str:
 
 def write_trace(store: Store, directory: Path) -> None:
     """Write trace.csv into a folder, and anew what else lies there of the trace: it would speak of an earlier state."""
+    from .evidence.home import without_home
     from .evidence.report import build_report
     from .traceability.exports import FORMATS, write_exports
 
-    if store.run().get("trace") is None:
+    if (drawn := store.run().get("trace")) is None:
         return
     there = [form for form, files in FORMATS.items() if any((directory / name).exists() for name, _ in files)]
-    report = build_report(store)
+    # the table is made of the trace alone, the others of the whole report, which takes long to build of many cases
+    report = {"trace": without_home(drawn)} if set(there) <= {"csv"} else build_report(store)
     write_exports(report["trace"], report, directory, ["csv", *there])
 
 

@@ -44,9 +44,14 @@ def open_store(config: pytest.Config) -> Store:
     path = directory / "run.sqlite"
     resumed = options.resume(config) and path.exists()
     if resumed:
+        from .run import PEAK_MEMORY
+
         store = Store.open(path)
-        store.forget_results()  # they may be of another model, spec or data; deciding again costs no forward pass
-        store.event("resumed", f"took over what a run started {store.run().get('started', 'earlier')} had measured")
+        said = store.run()
+        # they may be of another model, spec or data; deciding again costs no forward pass. What was spent counts on, and
+        # where the search looks first must be the same, or the numbers would not
+        store.forget_results(but=[key for key in said if key == "first_points" or key.startswith(PEAK_MEMORY)])
+        store.event("resumed", f"took over what a run started {said.get('started', 'earlier')} had measured")
     else:
         failing = _failing_points(path if path.exists() else None)  # what cannot be read is not moved either
         make_way(path)
@@ -58,13 +63,7 @@ def open_store(config: pytest.Config) -> Store:
         unread=[],
         selection={"by": options.narrowed_by(config), "deselected": []},
         python_requirements=[],
-        provenance=None,  # of a resumed run: its code may be another by now
-        independence=None,
-        independence_by=None,
-        use=None,
         resumed=resumed,
-        # of a resumed run: what was drawn up and signed is of the run before
-        **dict.fromkeys(("trace", "deviations", "sign_off", "use_ledger")),
         directory=str(config.invocation_params.dir),
         profile=options.profile(config),
         seed=options.seed(config),

@@ -76,7 +76,9 @@ class Recorder:
         self.outcome: Outcome | None = None
         self.store = config.stash[store_key]
         from .dossier import Dossier
+        from .evidence.entries import Entries
 
+        self.entries = Entries()
         self.dossier = Dossier(self.store)
         self._owe_comparison()
         self.directory = options.report_directory(config)
@@ -130,7 +132,7 @@ class Recorder:
         missing = any(result.verdict == "not_run" for result in results.values()) or not results
         missing = missing or bool(self.store.run().get("unread"))
         status: Status = "interrupted" if self.interrupted else "incomplete" if missing else "complete"
-        if self.dossier.complete(status, verdict=self._verdict(status)):
+        if self.dossier.complete(status):
             self.faults.append(("invalid", self.store.run()["independence"]["words"]))
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -142,13 +144,6 @@ class Recorder:
             self._write(status)
         self._write_page()
         self._write_summary()
-
-    def _verdict(self, status: Status) -> str:
-        """Of the whole run, as the report says it."""
-        from .evidence.report import build_report
-
-        self.store.set_run(status=status)
-        return str(build_report(self.store)["verdict"])
 
     def _owe_comparison(self) -> None:
         """From the first moment on the report says whether a comparison was asked for."""
@@ -173,7 +168,7 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The table of verdicts, what to mind, and where the report lies."""
         from .ci import github_lines
-        from .evidence.report import record_of
+        from .evidence.report import ending_of
         from .evidence.terminal import approximate_line, failure_text, record_lines, stress_line, summary_lines
 
         terminalreporter.section("segmentation robustness")
@@ -197,7 +192,7 @@ class Recorder:
         for text, pressing in self.dossier.lines():
             terminalreporter.write_line(text, **({"red": True} if pressing else {"yellow": True}))
         self._say_comparison(terminalreporter)
-        for line, settled in record_lines(record_of(self.store, results)):
+        for line, settled in record_lines(ending_of(self.store)):
             terminalreporter.write_line(line, **({} if settled else {"yellow": True}))
         if self.page_error:
             terminalreporter.write_line(f"{self.page_error}; all that was measured is in {self.directory}", red=True)
@@ -259,7 +254,7 @@ class Recorder:
         from .evidence.report import write_report
 
         self.store.set_run(status=status)
-        write_report(self.store, self.directory, status=status)
+        write_report(self.store, self.directory, status=status, entries=self.entries)
 
 
 def declare(

@@ -89,6 +89,10 @@ def test_a_private_key_is_for_its_owner_is_never_written_over_and_may_have_a_pas
     with pytest.raises(EvidenceError, match="never written over"):
         make_key(tmp_path / "key")
     assert (tmp_path / "key").read_bytes() == before
+    (tmp_path / "other.pub").write_bytes(b"of somebody")
+    with pytest.raises(EvidenceError, match=r"other\.pub: is there already"):
+        make_key(tmp_path / "other")
+    assert not (tmp_path / "other").exists(), "a key that nobody was told of"
     Signer(tmp_path / "key", lambda: "correct horse")
     with pytest.raises(EvidenceError, match="passphrase"):
         Signer(tmp_path / "key", lambda: "wrong")

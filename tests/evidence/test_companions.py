@@ -66,6 +66,8 @@ def test_only_a_whole_pass_for_the_record_is_attested_as_passed(report: dict) ->
     assert statement({**report, "record": {"state": "draft", "why": []}})["predicate"]["result"] == "PASSED"
     assert statement({**report, "record": {"state": "test_run", "why": []}})["predicate"]["result"] == "WARNED"
     assert statement({**report, "verdict": "not_run"})["predicate"]["result"] == "FAILED"
+    assert statement({**report, "comparison": {"holds": True}})["predicate"]["result"] == "PASSED"
+    assert statement({**report, "comparison": {"holds": False}})["predicate"]["result"] == "FAILED"
     report["requirements"][0]["search"] = {"caveats": ["two cases were excluded"]}
     assert statement(report)["predicate"]["result"] == "WARNED"
     assert statement(report)["predicate"]["warnedTests"] == [report["requirements"][0]["id"]]

@@ -20,7 +20,7 @@ from pytest_segrobust.evidence.html import render_html, view, write_html
 from pytest_segrobust.evidence.html.contents import SECTIONS
 from pytest_segrobust.evidence.html.page import MOST_PLAIN
 from pytest_segrobust.evidence.html.sections.record import record
-from pytest_segrobust.evidence.records import BreakingPoint, GrossFailures, RequirementResult
+from pytest_segrobust.evidence.records import RequirementResult
 from pytest_segrobust.evidence.report import build_report, write_report
 from pytest_segrobust.evidence.store import Store
 from pytest_segrobust.evidence.verdicts import WORDS
@@ -111,29 +111,7 @@ def test_ids_are_unique_and_every_link_leads_somewhere(page: Page):
     assert len(clips) > 5, "figures clip their curves"
 
 
-def test_hostile_texts_come_out_as_text(tmp_path: Path):
-    result = RequirementResult(
-        HOSTILE,
-        HOSTILE,
-        "failed",
-        measure=HOSTILE,
-        unit=HOSTILE,
-        estimate=0.5,
-        interval=(0.4, 0.6),
-        limit=0.1,
-        comparison="below",
-        reason=HOSTILE,
-        rationale=HOSTILE,
-        risks=[HOSTILE],
-        replay=HOSTILE,
-        warnings=[HOSTILE],
-        search={HOSTILE: HOSTILE},
-        worst={"text": HOSTILE, "structure": HOSTILE, "parameters": []},
-        breaking_point=BreakingPoint(None, None, words=HOSTILE),
-        gross_failures=GrossFailures(
-            1, 2, 0.9, [{"case": HOSTILE, "structure": HOSTILE, "point": HOSTILE, "failure": HOSTILE}]
-        ),
-    )
+def test_hostile_texts_come_out_as_text(tmp_path: Path, whole):
     run = {
         "command": HOSTILE,
         "warnings": [HOSTILE],
@@ -142,7 +120,7 @@ def test_hostile_texts_come_out_as_text(tmp_path: Path):
     }
     with Store.create(tmp_path / "run.sqlite", run) as store:
         store.event(HOSTILE, HOSTILE)
-        store.put_result(hostile_figures(result))
+        store.put_result(whole.hostile_result(HOSTILE))
         import numpy as np
 
         arrays = {"clean": np.zeros((9, 9)), "reference": np.eye(9, dtype=bool)}
@@ -159,18 +137,6 @@ def test_hostile_texts_come_out_as_text(tmp_path: Path):
     )
     assert "".join(page.text).count("<script>alert(1)</script>") > 15
     assert json.loads(page.scripts[0])["requirements"][0]["id"] == HOSTILE
-
-
-def hostile_figures(result: RequirementResult) -> RequirementResult:
-    from pytest_segrobust.evidence.records import CaseResult, CurvePoint
-
-    steps = [{"perturbation": HOSTILE, "parameters": {HOSTILE: 0.5}, "on": HOSTILE}]
-    return replace(
-        result,
-        curve=[CurvePoint(s, HOSTILE, steps, HOSTILE, s, (s, s + 1), 2, {HOSTILE: 1.0}) for s in (0.0, 1.0)],
-        cases=[CaseResult(HOSTILE, HOSTILE, HOSTILE, 0.9, 0.1, 0.8, HOSTILE)],
-        structures=[{"structure": HOSTILE, "verdict": HOSTILE, "worst": HOSTILE}] * 2,
-    )
 
 
 def test_the_same_report_gives_the_same_page(synthetic_store: Store, text: str):
@@ -269,6 +235,21 @@ def test_the_headline_says_the_overall_verdict(tmp_path: Path, verdicts, status,
         text = render_html(build_report(store))
 
     assert re.findall(r"<h1>(.*)</h1>", text) == [headline]
+
+
+@pytest.mark.parametrize("verdicts", [["passed", "passed"], ["passed", "inconclusive"]])
+def test_the_headline_of_a_run_on_data_that_were_trained_on_blames_no_requirement(tmp_path: Path, verdicts):
+    about = {"status": "complete", "independence": {"blocks": True, "state": "overlap", "words": "w"}}
+    with Store.create(tmp_path / "run.sqlite", about) as store:
+        for number, verdict in enumerate(verdicts):
+            store.put_result(RequirementResult(f"R{number}", "s", verdict))
+        text = render_html(build_report(store))
+
+    assert re.findall(r"<h1>(.*)</h1>", text) == [
+        "The run is invalid: test and training data were not shown to be apart"
+    ]
+    assert "an error of the run or of its inputs." not in text
+    assert "What was measured counts for nothing" in text
 
 
 @pytest.mark.parametrize(("failing", "more"), [(3, None), (5, "and 2 more that did not pass")])

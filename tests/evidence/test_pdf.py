@@ -12,7 +12,7 @@ import pytest
 
 from pytest_segrobust.errors import EvidenceError
 from pytest_segrobust.evidence.pdf import render_pdf, write_pdf
-from pytest_segrobust.evidence.records import CaseResult, CurvePoint, GrossFailures, RequirementResult
+from pytest_segrobust.evidence.records import CaseResult, CurvePoint, RequirementResult
 from pytest_segrobust.evidence.report import build_report, write_report
 from pytest_segrobust.evidence.store import Store
 
@@ -198,31 +198,8 @@ def test_a_report_that_does_not_say_whether_it_stands_for_record_does_not(tmp_pa
     assert "does not say whether its requirements were frozen" in pages[0]
 
 
-def test_what_users_wrote_is_never_taken_for_typst(tmp_path: Path):
-    steps = [{"perturbation": HOSTILE, "parameters": {HOSTILE: 0.5}, "on": HOSTILE}]
-    entry = {"case": HOSTILE, "structure": HOSTILE, "point": HOSTILE, "failure": HOSTILE}
-    result = RequirementResult(
-        HOSTILE,
-        HOSTILE,
-        "failed",
-        measure=HOSTILE,
-        unit=HOSTILE,
-        estimate=0.5,
-        interval=(0.4, 0.6),
-        limit=0.1,
-        comparison="below",
-        reason=HOSTILE,
-        rationale=HOSTILE,
-        risks=[HOSTILE],
-        tags=[HOSTILE],
-        replay=HOSTILE,
-        warnings=[HOSTILE],
-        worst={"text": HOSTILE, "structure": HOSTILE, "parameters": []},
-        gross_failures=GrossFailures(1, 2, 0.9, [entry]),
-        curve=[CurvePoint(s, HOSTILE, steps, HOSTILE, s, (s, s + 1), 2, {HOSTILE: 1.0}) for s in (0.0, 1.0)],
-        cases=[CaseResult(HOSTILE, HOSTILE, HOSTILE, 0.9, 0.1, 0.8, HOSTILE)],
-        structures=[{"structure": HOSTILE, "verdict": HOSTILE, "worst": HOSTILE}] * 2,
-    )
+def test_what_users_wrote_is_never_taken_for_typst(tmp_path: Path, whole):
+    result = whole.hostile_result(HOSTILE)
     report = small(
         tmp_path,
         result,

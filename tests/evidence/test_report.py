@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
-from pytest_segrobust.evidence import atomic_write
+from pytest_segrobust.evidence import atomic_write, strict_json
+from pytest_segrobust.evidence.entries import Entries
 from pytest_segrobust.evidence.records import CurvePoint, RequirementResult
 from pytest_segrobust.evidence.report import build_report, result_of, write_report
 from pytest_segrobust.evidence.store import Store
@@ -231,3 +232,31 @@ def test_the_same_store_gives_the_same_report(synthetic_store: Store, tmp_path: 
     first = write_report(synthetic_store, tmp_path, status="running").read_bytes()
 
     assert write_report(synthetic_store, tmp_path, status="running").read_bytes() == first
+
+
+def test_a_report_written_after_every_item_says_what_one_written_at_once_says(
+    synthetic_store: Store, tmp_path: Path, whole, uncertain
+):
+    whole.complete(synthetic_store, uncertain)
+    entries = Entries()
+
+    def written() -> str:
+        path = write_report(synthetic_store, tmp_path, status="running", entries=entries)
+        assert path.read_text(encoding="utf-8") == strict_json.dumps(build_report(synthetic_store))
+        return path.read_text(encoding="utf-8")
+
+    first = written()
+    synthetic_store.put_result(
+        RequirementResult("UNC-001", "s", "failed", interval=(-math.inf, 1.0), reason='\n  "requirements": null,\n')
+    )
+    second = written()
+    synthetic_store.put_result(RequirementResult("UNC-001", "s", "passed", reason="decided again"))
+
+    assert len({first, second, written()}) == 3
+    assert "decided again" in written()
+
+
+def test_a_report_without_requirements_is_written_as_any_other(tmp_path: Path):
+    with Store.create(tmp_path / "run.sqlite", {}) as store:
+        path = write_report(store, tmp_path, status="running", entries=Entries())
+        assert path.read_text(encoding="utf-8") == strict_json.dumps(build_report(store))

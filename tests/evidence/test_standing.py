@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from pytest_segrobust.evidence.report import build_report, record_of
+from pytest_segrobust.evidence.records import RequirementResult
+from pytest_segrobust.evidence.report import build_report, ending_of
 from pytest_segrobust.evidence.standing import standing
 
 SIGNED = [
@@ -81,6 +82,25 @@ def test_a_project_without_version_control_may_be_for_the_record_where_a_lock_co
 def test_the_terminal_is_told_what_the_report_says(synthetic_store) -> None:
     report = build_report(synthetic_store)
 
-    found = record_of(synthetic_store, list(synthetic_store.results().values()))
-    assert found == {"record": report["record"], "freeze": report.get("freeze")}
+    found = ending_of(synthetic_store)
+    assert found == {key: report.get(key) for key in ("status", "verdict", "record", "freeze")}
     assert report["record"]["state"] == "test_run"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"independence": {"blocks": True, "findings": [], "words": "1 of 24 cases of /home/maria/d was trained on."}},
+        {"use_ledger": {"intact": False, "words": "segrobust-ledger.jsonl: line 3 was edited."}},
+    ],
+    ids=["trained on", "edited ledger"],
+)
+def test_terminal_and_report_agree_on_data_that_count_for_nothing(synthetic_store, monkeypatch, kept) -> None:
+    monkeypatch.setenv("HOME", "/home/maria")
+    synthetic_store.put_result(RequirementResult("UNC-001", "s", "passed"))  # complete: nothing else makes a test run
+    synthetic_store.set_run(freeze={"state": "frozen", "words": "w"}, **kept)
+    report = build_report(synthetic_store)
+
+    found = ending_of(synthetic_store)
+    assert found == {key: report.get(key) for key in ("status", "verdict", "record", "freeze")}
+    assert (report["record"]["state"], len(report["record"]["why"])) == ("test_run", 1)

@@ -7,14 +7,21 @@ import math
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from pytest_segrobust.errors import EvidenceError
-from pytest_segrobust.evidence.records import Measurement, RequirementResult
+from pytest_segrobust.evidence.records import (
+    BreakingPoint,
+    CaseResult,
+    CurvePoint,
+    GrossFailures,
+    Measurement,
+    RequirementResult,
+)
 from pytest_segrobust.evidence.store import Store
 
 if TYPE_CHECKING:
@@ -156,6 +163,32 @@ def test_a_result_that_nobody_declared_is_not_lost(store: Store):
     store.declare([{"id": "A", "statement": "a"}])
 
     assert list(store.results()) == ["A", "X"]
+
+
+def test_a_result_is_read_anew_only_where_it_changed_whoever_changed_it(store: Store):
+    for name in ("A", "B"):
+        store.put_result(RequirementResult(name, "s", "passed"))
+    before = store.results()
+    with Store.open(store.path) as other:
+        other.put_result(RequirementResult("B", "s", "failed"))
+    after = store.results()
+
+    assert after["A"] is before["A"]
+    assert after["B"] == RequirementResult("B", "s", "failed")
+
+
+def test_plain_data_of_a_result_hold_every_key_in_order():
+    result = RequirementResult(
+        "R",
+        "s",
+        "failed",
+        gross_failures=GrossFailures(1, 2, 0.9, [{"case": "c"}]),
+        breaking_point=BreakingPoint(0.5, None),
+        curve=[CurvePoint(0.0, "clean", [], "s", 0.1, (0.0, 0.2), 2, {"snr": math.inf})],
+        cases=[CaseResult("c", "p", "s", 0.9, None, 0.1)],
+    )
+
+    assert list(result.to_json().items()) == list(asdict(result).items())
 
 
 def test_run_values_are_json_and_replaced_by_name(store: Store):

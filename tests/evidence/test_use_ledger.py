@@ -119,6 +119,18 @@ def test_a_broken_ledger_stays_broken_and_is_still_written(path):
     assert any("BROKEN" in text for text in summary_lines(found))
 
 
+@pytest.mark.parametrize("line", [b'{"kind":"use","cases":7}', b'{"kind":"end","run_id":[1]}', b'{"kind":"use","cases":[[]]}',
+                                  b'{"kind":"use","model_sha256":7}', b"[" * 100_000])  # fmt: skip
+def test_a_line_that_no_run_writes_is_told_and_stops_nothing(path, line):
+    path.write_bytes(path.read_bytes() + line + b"\n")
+
+    found = append(path, use("r9"))
+
+    assert not found.intact
+    assert counted(found, use("r9"), file="l")["uses"] == 5
+    assert len(summary_lines(found)) > 2
+
+
 def test_processes_take_turns(tmp_path):
     path = tmp_path / "ledger.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(n), "25"]) for n in range(3)]

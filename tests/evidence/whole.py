@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_segrobust.evidence.records import BreakingPoint, CaseResult, CurvePoint, GrossFailures, RequirementResult
 from pytest_segrobust.evidence.report import build_report
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from pytest_segrobust.evidence.records import RequirementResult
     from pytest_segrobust.evidence.store import Store
 
 RANGES = {
@@ -199,3 +199,33 @@ def strata(result: RequirementResult) -> list[dict[str, Any]]:
             ("C", "not_evaluable", None, 3),
         )
     ]
+
+
+def hostile_result(text: str) -> RequirementResult:
+    """A result in which every text that a user may have written is this one."""
+    steps = [{"perturbation": text, "parameters": {text: 0.5}, "on": text}]
+    lost = {"case": text, "structure": text, "point": text, "failure": text}
+    return RequirementResult(
+        text,
+        text,
+        "failed",
+        measure=text,
+        unit=text,
+        estimate=0.5,
+        interval=(0.4, 0.6),
+        limit=0.1,
+        comparison="below",
+        reason=text,
+        rationale=text,
+        risks=[text],
+        tags=[text],
+        replay=text,
+        warnings=[text],
+        search={text: text},
+        worst={"text": text, "structure": text, "parameters": []},
+        breaking_point=BreakingPoint(None, None, words=text),
+        gross_failures=GrossFailures(1, 2, 0.9, [lost]),
+        curve=[CurvePoint(s, text, steps, text, s, (s, s + 1), 2, {text: 1.0}) for s in (0.0, 1.0)],
+        cases=[CaseResult(text, text, text, 0.9, 0.1, 0.8, text)],
+        structures=[{"structure": text, "verdict": text, "worst": text}] * 2,
+    )

@@ -41,6 +41,8 @@ def test_a_spreadsheet_with_semicolons_is_read(tmp_path):
         ("risks.csv", "id,hazard\nH-1\n", "risks.csv:2: 1 cells for 2 columns"),
         ("risks.csv", "id,danger\nH-1,x\n", "risks.csv:1: hazard: the first line needs this column"),
         ("risks.csv", "id,hazard\n", "risks.csv: holds no risk"),
+        ("risks.csv", 'id,hazard\nH-1,"' + "x\n" * 70_000, "risks.csv:"),
+        ("risks.toml", "[[risk]]\nid = 1" + "0" * 5000, "risks.toml: not TOML"),
         ("risks.toml", '[[risk]]\nid = "H-1"\nhazard = 3\n', "risks.toml:3: [[risk]] number 1, hazard: must be a text"),
         ("risks.toml", '[[risk]]\nid = "H-1"\n', "risks.toml:2: hazard: is empty"),
         ("risks.toml", '[risk]\nid = "H-1"\n', "risks.toml:1: risk: write [[risk]]"),

@@ -29,6 +29,8 @@ def make_key(path: Path, passphrase: str = "") -> tuple[Path, str]:
     """
     serialization, ed25519 = _cryptography()
     public_path = path.with_name(f"{path.name}.pub")
+    if public_path.exists():  # before a private key is written that nobody would be told of
+        raise EvidenceError(f"{public_path}: is there already, and a key is never written over; name another")
     private = ed25519.Ed25519PrivateKey.generate()
     encryption = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()

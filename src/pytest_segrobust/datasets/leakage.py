@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 def leaks(dataset: Dataset, cases: Sequence[Case] | None = None) -> Iterator[str]:
     """The ids of cases (all of them, or these) whose image is their label, or the label in other greys.
 
-    That is one grey wherever the label has one value. No scanner makes such an image. A label that is burnt in more faintly is not seen here: it takes a requirement under noise, and one that outlines the structure
-    visibly no test can tell from an image that shows it well.
+    That is one grey wherever the label has one value. No scanner makes such an image. A label that is burnt in more
+    faintly is not seen here: it takes a requirement under noise, and one that outlines the structure visibly no test can
+    tell from an image that shows it well.
     """
     for case in dataset.cases if cases is None else cases:
         sample = dataset.read(case)

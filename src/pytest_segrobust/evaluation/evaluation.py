@@ -43,7 +43,8 @@ class Evaluation:
     """Measures every case of a data set with one model at exact points.
 
     `score_keys` names the metrics that somebody will ask for ("dsc", "hd95", "nsd@2", "agreement"); overlap and volume
-    metrics are always there, and "uncertainty" means all measures of voxels of it. `measure` gives the same numbers whatever was measured before, by whom, in which order.
+    metrics are always there, and "uncertainty" means all measures of voxels of it. `measure` gives the same numbers
+    whatever was measured before, by whom, in which order.
     """
 
     def __init__(

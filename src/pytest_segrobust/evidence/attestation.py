@@ -18,7 +18,8 @@ def statement(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """The statement of a report; None where nothing identifies the model, for a statement needs a subject.
 
     A requirement that passed with caveats is a test with warnings; whatever did not pass has failed, inconclusive ones
-    and stress tests too. The result is PASSED only where every test passed without and the run is no test run.
+    and stress tests too. The result is PASSED only where every test passed without, the run is no test run, and a
+    comparison with a release that was asked for holds.
     """
     subjects = _subjects(report["model"])
     if not subjects:
@@ -41,7 +42,8 @@ def _kind(entry: Mapping[str, Any]) -> str:
 
 
 def _result(report: Mapping[str, Any], tests: Mapping[str, list[str]]) -> str:
-    if report["verdict"] != "passed":
+    comparison = report.get("comparison") or {"holds": True}
+    if report["verdict"] != "passed" or not comparison["holds"]:
         return "FAILED"
     unclouded = not tests["warnedTests"] and not tests["failedTests"] and report["record"]["state"] != "test_run"
     return "PASSED" if unclouded else "WARNED"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_segrobust.errors import EvidenceError
@@ -142,8 +142,12 @@ class RequirementResult:
             object.__setattr__(self, "gates", True)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data with the names of the contract."""
-        return asdict(self)
+        """Plain data with the names of the contract; lists and dicts in it are the result's own, and not to be changed."""
+        plain = vars(self) | {key: [dict(vars(each)) for each in getattr(self, key)] for key in ("curve", "cases")}
+        for key in ("gross_failures", "breaking_point"):
+            if plain[key] is not None:
+                plain[key] = dict(vars(plain[key]))
+        return plain
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> RequirementResult:

@@ -12,6 +12,7 @@ from pytest_segrobust import __version__
 from . import strict_json
 from .agreement import agreement
 from .atomic_write import write_atomically
+from .entries import Entries
 from .home import without_home as _without_home
 from .records import RequirementResult
 from .standing import standing
@@ -29,18 +30,7 @@ _KEPT = ("freeze", "deviations", "sign_off", "trace", "independence", "use_ledge
 
 # The numbers of a result that may be infinite, written as text where they are.
 _NUMBERS = frozenset(
-    {
-        "estimate",
-        "interval",
-        "two_sided",
-        "limit",
-        "severity",
-        "strength",
-        "upper_bound",
-        "clean",
-        "perturbed",
-        "value",
-    }
+    {"estimate", "interval", "two_sided", "limit", "severity", "strength", "upper_bound", "clean", "perturbed", "value"}
 )
 
 # What a run may say of itself beside the rest, taken over as it is: what was measured a second time, and whether the
@@ -48,24 +38,26 @@ _NUMBERS = frozenset(
 _OPTIONAL = ("repeatability", "qualification")
 
 
-def build_report(store: Store) -> dict[str, Any]:
+def build_report(store: Store, entries: Entries | None = None) -> dict[str, Any]:
     """The report of a store as strict JSON data, every declared requirement in it.
 
-    `status` is what the run last said of itself, but "complete" only where every requirement has a verdict.
+    `status` is what the run last said of itself, but "complete" only where every requirement has a verdict. `entries` are
+    those of an earlier report, of which what has not changed is taken over.
     """
     run = store.run()
     command = run.get("command") or ""
     results = list(store.results().values())
-    verdicts = [result.verdict for result in results]
-    gating = [result.verdict for result in results if result.gates]
-    status = _status(run, verdicts)
+    ending = _ending(run, results, store.events())
+    independence = run.get("independence") or {}
+    # what was measured on training data is no result, however well it looks
+    pressing = [_without_home(independence["words"])] if independence.get("blocks") else []
     report = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pytest-segrobust", "version": __version__},
         "run_id": run.get("run_id"),
-        "status": status,
-        "verdict": overall(gating or verdicts, status),
-        "verdicts": counts(gating),
+        "status": ending["status"],
+        "verdict": ending["verdict"],
+        "verdicts": counts(result.verdict for result in results if result.gates),
         "stress_verdicts": counts(result.verdict for result in results if not result.gates),
         "started": run.get("started"),
         "finished": run.get("finished"),
@@ -79,35 +71,41 @@ def build_report(store: Store) -> dict[str, Any]:
         "data": _data(_mapping(run.get("data"))),
         "environment": _mapping(run.get("environment")),
         "cost": store.cost(),
-        "warnings": list(run.get("warnings", [])),
+        "warnings": [*pressing, *run.get("warnings", [])],
         "events": store.events(),
         **{key: run[key] for key in _OPTIONAL if run.get(key)},
         **({"comparison": _without_home(run["comparison"])} if run.get("comparison") else {}),
         "agreement": agreement(results, _mapping(run.get("data"))),
-        "requirements": [{**result.to_json(), "replay": _without_home(result.replay)} for result in results],
-        # what not every run has; a reader must not take an absent one for an empty one
-        **{key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None},
+        "requirements": None,
+        **_kept(run),
+        "record": ending["record"],
     }
-    if (run.get("independence") or {}).get("blocks"):
-        # what was measured on training data is no result, however well it looks
-        report["verdict"] = "failed" if report["verdict"] == "failed" else "invalid"
-        report["warnings"] = [_without_home(run["independence"]["words"]), *report["warnings"]]
-    report["record"] = standing(report, run)
     plain: dict[str, Any] = strict_json.plain(report)
+    plain["requirements"] = (Entries() if entries is None else entries).of(results)
     return plain
 
 
-def record_of(store: Store, results: Sequence[RequirementResult]) -> dict[str, Any]:
-    """The keys "record" and "freeze" of the report of a store with these results, without building the rest of it."""
-    run = store.run()
-    known = {key: run.get(key) for key in ("freeze", "environment", "deviations", "sign_off")}
+def ending_of(store: Store) -> dict[str, Any]:
+    """The keys "status", "verdict", "record" and "freeze" of the report of a store, without building the rest of it."""
+    ending: dict[str, Any] = strict_json.plain(_ending(store.run(), list(store.results().values()), store.events()))
+    return ending
+
+
+def _ending(
+    run: Mapping[str, Any], results: Sequence[RequirementResult], events: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    status = _status(run, [result.verdict for result in results])
+    verdict = overall([result.verdict for result in results if result.gates] or [r.verdict for r in results], status)
+    if (run.get("independence") or {}).get("blocks") and verdict != "failed":
+        verdict = "invalid"
     about = {
-        **known,
-        "status": _status(run, [result.verdict for result in results]),
-        "events": store.events(),
+        **_kept(run),
+        "environment": _mapping(run.get("environment")),
+        "status": status,
+        "events": events,
         "requirements": [{"id": result.id, "verdict": result.verdict} for result in results],
     }
-    return {"record": standing(about, run), "freeze": run.get("freeze")}
+    return {"status": status, "verdict": verdict, "record": standing(about, run), "freeze": about.get("freeze")}
 
 
 def _status(run: Mapping[str, Any], verdicts: Sequence[str]) -> str:
@@ -115,17 +113,19 @@ def _status(run: Mapping[str, Any], verdicts: Sequence[str]) -> str:
     return "incomplete" if status == "complete" and (not verdicts or "not_run" in verdicts) else status
 
 
-def write_report(store: Store, directory: Path, *, status: Status) -> Path:
+def write_report(store: Store, directory: Path, *, status: Status, entries: Entries | None = None) -> Path:
     """Write `directory/report.json` and say where it is; the file on disk is a valid report at any moment.
 
-    Processes that report on one store take turns, so that an older report never replaces a newer one.
+    Processes that report on one store take turns, so that an older report never replaces a newer one. Who writes one
+    report after another hands over the same `entries` each time.
     """
     from .companions import write_companions
 
+    entries = Entries() if entries is None else entries
     with store.exclusive():
         store.set_run(status=status)
-        report = build_report(store)
-        path = write_atomically(Path(directory) / FILE_NAME, strict_json.dumps(report))
+        report = build_report(store, entries)
+        path = write_atomically(Path(directory) / FILE_NAME, entries.text(report))
         write_companions(report, Path(directory))
         return path
 
@@ -147,6 +147,11 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return strict_json.number(value) if isinstance(value, str) else value
+
+
+def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What not every run has; a reader must not take an absent one for an empty one."""
+    return {key: _without_home(run[key]) for key in _KEPT if run.get(key) is not None}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -20,8 +20,9 @@ WORDS = {
 def standing(report: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """The key "record" of a report: its state, and why.
 
-    A test run is one whose requirements were not frozen or have changed, whose project differs from its last commit, or
-    that decided only a part, or one on data that were trained on, or whose use ledger was edited. All others are drafts until every deviation has a disposition and the sign-off is filled.
+    A test run is one whose requirements were not frozen or have changed, whose project differs from its last commit,
+    that decided only a part, that was made on data that were trained on, or whose use ledger was edited. All others are
+    drafts until every deviation has a disposition and the sign-off is filled.
     """
     why = [*_not_frozen(report), *_dirty(report, run), *_part(report, run), *_not_apart(report)]
     unread = list(_unread(run))

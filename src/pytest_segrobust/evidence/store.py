@@ -39,6 +39,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._lock = threading.RLock()
+        self._results: dict[str, tuple[str | None, str | None, RequirementResult]] = {}  # as last read, with their rows
         self.path = path
 
     @classmethod
@@ -197,19 +198,33 @@ class Store:
     def results(self) -> dict[str, RequirementResult]:
         """Every declared requirement by id, in order of declaration, "not_run" where no result was put.
 
-        Raises EvidenceError where another version of this tool wrote them.
+        One that has not changed since it was last read is the same object, for a result is as long as the cases are many
+        and most of a run's are read after every item. Raises EvidenceError where another version of this tool wrote them.
         """
         rows = self._read(
             "SELECT id, declared.plain, result.plain FROM declared LEFT JOIN result USING (id) ORDER BY position, id"
         ) + self._read("SELECT id, NULL, plain FROM result WHERE id NOT IN (SELECT id FROM declared) ORDER BY rowid")
+        known = self._results
         try:
-            return {key: _result(declared, result) for key, declared, result in rows}
+            self._results = {
+                key: known[key]
+                if key in known and known[key][:2] == (declared, result)
+                else (declared, result, _result(declared, result))
+                for key, declared, result in rows
+            }
         except EvidenceError as error:
             raise EvidenceError(f"{self.path}: {error}") from None
+        return {key: result for key, (_, _, result) in self._results.items()}
 
-    def forget_results(self) -> None:
-        """Forget what was declared, decided and drawn, and keep what was measured: a resumed run decides anew."""
+    def forget_results(self, *, but: Sequence[str] = ()) -> None:
+        """Forget what was declared, decided, drawn and said of the run, and keep what was measured, spent and noted.
+
+        A resumed run decides anew, of a model and data that may be others. Values of `set_run` under the names `but` stay.
+        """
         with self.exclusive():
+            self._connection.execute(
+                "DELETE FROM run WHERE key NOT IN (SELECT value FROM json_each(?))", [_dump([*but])]
+            )
             for table in ("declared", "result", "picture"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # the names stand in the line above
 

@@ -163,15 +163,24 @@ def _wrong(line: bytes, head: str, entries: list[dict[str, Any]]) -> str:
     """Why a line is not what was written; an entry that can be read is kept all the same."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is no JSON"
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict) or not _is_of_the_form(entry):
         return "is no entry"
     entries.append(entry)
     if entry.get("previous") != head:
         return "does not follow the line before it"
     bare = {key: value for key, value in entry.items() if key != "sha256"}
     return "" if entry.get("sha256") == _hash(_line(bare)) and line == _line(entry) else "was changed"
+
+
+def _is_of_the_form(entry: Mapping[str, Any]) -> bool:
+    """Whether what is counted later is of the kind that a run writes: nobody's edit may stop another's run."""
+    lists = (entry.get("cases") or [], entry.get("model_sha256") or [])
+    texts = (entry.get(key) for key in ("run_id", "kind", "data_sha256"))
+    return all(isinstance(each, list) and all(isinstance(item, str) for item in each) for each in lists) and all(
+        text is None or isinstance(text, str) for text in texts
+    )
 
 
 def _same(known: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:

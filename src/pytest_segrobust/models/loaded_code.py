@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def loaded_code(folders: Iterable[Path]) -> dict[str, str]:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or not file.endswith(".py"):
             continue
-        path = Path(file).resolve()
+        path = _resolved(file)
         root = next((root for root in roots if path.is_relative_to(root)), None)
         if root is None:
             continue
@@ -31,3 +32,9 @@ def loaded_code(folders: Iterable[Path]) -> dict[str, str]:
         if not any(part in SKIPPED or part.startswith(".") for part in parts) and path.is_file():
             found["/".join(parts)] = sha256_of_file(path)
     return dict(sorted(found.items()))
+
+
+@cache
+def _resolved(file: str) -> Path:
+    """Once per module: thousands are loaded, nearly all of them installed, and this is asked after every requirement."""
+    return Path(file).resolve()

@@ -30,7 +30,7 @@ class MarkedToml:
             raise SpecError(f"{path.name}: cannot be read ({os.strerror(error.errno or 0)})") from None
         except UnicodeDecodeError as error:
             raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also of a number too long, or of brackets too deep
             raise SpecError(f"{path.name}: not TOML: {error}") from None
 
     def error(self, table: str, index: int, key: str, message: str) -> SpecError:

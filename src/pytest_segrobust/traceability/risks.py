@@ -74,13 +74,14 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise SpecError(f"{path.name}: not UTF-8 at byte {error.start}; save it as CSV UTF-8") from None
     heading = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in heading and "," not in heading else ",")
-    columns = [name.strip().lower() for name in next(reader, [])]
+    rows = _read(reader, path)
+    columns = [name.strip().lower() for name in next(rows, [])]
     for column in ("id", "hazard"):
         if columns.count(column) != 1:
             raise SpecError(
                 f"{path.name}:1: {column}: the first line needs this column once (known: {', '.join(COLUMNS)})"
             )
-    for cells in reader:
+    for cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(columns):
@@ -88,3 +89,10 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 f"{path.name}:{reader.line_num}: {len(cells)} cells for {len(columns)} columns; correct the row"
             )
         yield f"{path.name}:{reader.line_num}", dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+
+
+def _read(reader: Any, path: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:  # such as a quotation mark that is never closed
+        raise SpecError(f"{path.name}:{reader.line_num}: not CSV ({error}); correct the row") from None

@@ -29,8 +29,9 @@ def breaking_point(
     """The mildest severity on `line` whose estimate is beyond the limit, and the curve with what was measured for it.
 
     `curve` holds the patients' numbers (`Criterion.reduced`) at the severities measured so far, `measure` gives them at
-    another. A severity at which nobody has a number is beyond no limit. The interval of a statistic of all patients is None. The first failing severity of the curve is narrowed by bisection against the one before it; with a curve
-    that fails, holds and fails again, that is said. Where nothing fails it is censored: held to the end of the line.
+    another. A severity at which nobody has a number is beyond no limit. The first failing severity of the curve is
+    narrowed by bisection against the one before it; with a curve that fails, holds and fails again, that is said. Where
+    nothing fails it is censored: held to the end of the line. The interval of a statistic of all patients is None.
     """
     known: Curve = dict(sorted(curve.items()))
     failing = _failing(known, criterion)

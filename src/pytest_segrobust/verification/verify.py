@@ -43,11 +43,11 @@ def verify(
     """The result of a requirement, with all that a report says of it; the same inputs give the same result.
 
     A pass needs every point that was measured on all patients to pass: the worst ones of the search, the corners of the
-    domain, and the points of the degradation curve; of a course over severity, every line to a corner. Errors of the data,
-    of a perturbation or of the machine's files make it invalid, never passed; so does what
-    `no_pass` says of data or model, since a pass would be of something else than segmenting single images. `first_points` are tried first, such as those that failed in the last run.
-    `subgroups` are those of the data: a claim "for each scanner" holds where it does in each of them; of any other claim the
-    strata that [data] reports are estimated, and decide nothing.
+    domain, and the points of the degradation curve; of a course over severity, every line to a corner. Errors of the
+    data, of a perturbation or of the machine's files make it invalid, never passed; so does what `no_pass` says of data
+    or model, since a pass would be of something else than segmenting single images. `first_points` are tried first, such
+    as those that failed in the last run. `subgroups` are those of the data: a claim "for each scanner" holds where it
+    does in each of them; of any other claim the strata that [data] reports are estimated, and decide nothing.
     """
     metric = requirement.measure.metric
     kind: type[Verification] = AlongLines if level_of(metric) == "severities" else over_points(metric)

@@ -11,6 +11,9 @@ from .explained import ExplainedFigure, NumbersTable, map_words, part
 from .severity_lines import axis_of, draw_line, finish, patients_of, severity_rows, shade_claim
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
     from pytest_segrobust.evidence.records import RequirementResult
 
     from .severity_lines import SeverityRow
@@ -46,13 +49,7 @@ def voxel_uncertainty(result: RequirementResult, *, prefix: str) -> ExplainedFig
         finish(plot, axis)
         figure.legend(loc="outside upper left", ncols=3, handlelength=1.6, columnspacing=1.2)
         label = f"Uncertainty of wrong and right voxels of {result.id} over {axis.label}"
-        drawn = inline_svg(
-            figure,
-            prefix=prefix,
-            label=label,
-            n=counted(row.n for row in rows),
-            numbers=_read(rows, ("wrong", "right")),
-        )
+        drawn = _inlined(figure, rows, ("wrong", "right"), prefix=prefix, label=label)
     return ExplainedFigure(_VOXELS, drawn, caption, _table(rows))
 
 
@@ -79,13 +76,7 @@ def uncertainty_trend(result: RequirementResult, *, prefix: str) -> ExplainedFig
         finish(below, axis)
         figure.align_ylabels()
         label = f"Uncertainty and error of {result.id} over {axis.label}"
-        drawn = inline_svg(
-            figure,
-            prefix=prefix,
-            label=label,
-            n=counted(row.n for row in rows),
-            numbers=_read(rows, ("uncertainty", "error")),
-        )
+        drawn = _inlined(figure, rows, ("uncertainty", "error"), prefix=prefix, label=label)
     return ExplainedFigure(_TREND, drawn, caption)
 
 
@@ -98,8 +89,10 @@ def _at(row: SeverityRow) -> str:
     return "clean" if row.severity == 0 else f"at severity {rounded(row.severity)}"
 
 
-def _read(rows: list[SeverityRow], keys: tuple[str, ...]) -> str:
-    return "; ".join(f"{_at(row)}: " + ", ".join(f"{key} {rounded(row.of(key))}" for key in keys) for row in rows) + "."
+def _inlined(figure: Figure, rows: list[SeverityRow], keys: tuple[str, ...], *, prefix: str, label: str) -> Markup:
+    """The drawing, and for who cannot see it the means under these keys."""
+    read = "; ".join(f"{_at(row)}: " + ", ".join(f"{key} {rounded(row.of(key))}" for key in keys) for row in rows) + "."
+    return inline_svg(figure, prefix=prefix, label=label, n=counted(row.n for row in rows), numbers=read)
 
 
 def _table(rows: list[SeverityRow]) -> NumbersTable:

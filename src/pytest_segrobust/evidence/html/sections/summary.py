@@ -29,6 +29,11 @@ _OVERALL = {
     "inconclusive": "At least one requirement is neither shown to be met nor shown not to be met.",
     "not_run": "A verdict on the whole needs a complete run, with a verdict for every requirement.",
 }
+# Invalid for what the data are, whatever the requirements' own verdicts.
+_NOT_APART = (
+    "The run is invalid: test and training data were not shown to be apart",
+    "What was measured counts for nothing: these data may be among those that the model was trained on.",
+)
 _NOT_SHOWN = (
     "Perturbations are simulated; only those named in the requirements, in the ranges named there, were examined.",
     "Other scanners, sites and populations than those of the data are untested.",
@@ -43,7 +48,7 @@ def summary(report: Mapping[str, Any], results: Sequence[RequirementResult]) -> 
     return {
         "headline": headline(report),
         "decision": _decision(report),
-        "overall": _OVERALL[report["verdict"]],
+        "overall": _NOT_APART[1] if _not_apart(report) else _OVERALL[report["verdict"]],
         "stress": _stress(report),
         "record": record(report),
         "freeze": freeze_words(report),
@@ -75,6 +80,8 @@ def headline(report: Mapping[str, Any]) -> str:
     unmet = words.counted({} if counts is stress else {name: stress[name] for name in stress if name != "passed"})
     apart = f"; of the stress tests, which do not gate: {unmet}" if unmet else ""
     worst: Verdict = report["verdict"]
+    if _not_apart(report):
+        return _NOT_APART[0]
     if worst == "passed":
         apart_from = any(stress.values()) and counts is not stress
         one, many = (" that gates", " that gate") if apart_from else ("", "")
@@ -83,6 +90,12 @@ def headline(report: Mapping[str, Any]) -> str:
         return f"The run is {report['status']}: no overall verdict"
     others = [f", {count} {WORDS[name]}" for name, count in counts.items() if count and name not in (worst, "passed")]
     return f"{counts[worst]} of {total} requirement{'' if total == 1 else 's'} {WORDS[worst]}{''.join(others)}{apart}"
+
+
+def _not_apart(report: Mapping[str, Any]) -> bool:
+    """Whether no requirement made the run invalid, but data that were not shown to be apart from the training data."""
+    blocks = (report.get("independence") or {}).get("blocks")
+    return bool(blocks) and report["verdict"] == "invalid" and not report["verdicts"]["invalid"]
 
 
 def _counts(report: Mapping[str, Any]) -> dict[Verdict, int]:
