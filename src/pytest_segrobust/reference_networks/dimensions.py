@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 from torch.nn import functional
 
+from pytest_segrobust.reference_networks.instance_norm import InstanceNorm
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,8 +27,8 @@ POOL_WITH_INDICES: dict[int, Callable[..., tuple[torch.Tensor, torch.Tensor]]] =
 NORM: dict[tuple[str, int], Callable[..., nn.Module]] = {
     ("batch", 2): nn.BatchNorm2d,
     ("batch", 3): nn.BatchNorm3d,
-    ("instance", 2): nn.InstanceNorm2d,
-    ("instance", 3): nn.InstanceNorm3d,
+    ("instance", 2): InstanceNorm,
+    ("instance", 3): InstanceNorm,
 }
 INTERPOLATION: dict[tuple[str, int], dict[str, Any]] = {
     ("nearest", 2): {"mode": "nearest"},

@@ -22,8 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from pytest_segrobust.reference_networks.gaussian import Gaussian
-
-EPSILON = 1e-5  # as torch's norms
+from pytest_segrobust.reference_networks.instance_norm import EPSILON, normalised
 
 
 class PropagatingBatchNorm(nn.Module):
@@ -66,7 +65,5 @@ class PropagatingInstanceNorm(nn.Module):
     def forward(self, activation: Gaussian) -> Gaussian:
         """The same shape (N, C, *spatial)."""
         mean, variance = activation
-        result = functional.instance_norm(mean, weight=self.weight, bias=self.bias, eps=EPSILON)
-        spread = mean.var(list(range(2, mean.ndim)), correction=0, keepdim=True)
-        gain = self.weight.square().reshape(1, -1, *(1,) * (mean.ndim - 2))
-        return Gaussian(result, variance * gain / (spread + EPSILON))
+        result, gain = normalised(mean, self.weight, self.bias)
+        return Gaussian(result, variance * gain.square())

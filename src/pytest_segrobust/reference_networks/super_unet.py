@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 
 from pytest_segrobust.reference_networks.gaussian import Gaussian, certain
+from pytest_segrobust.reference_networks.instance_norm import channels_last
 from pytest_segrobust.reference_networks.propagating_convolution import PropagatingConvolution
 from pytest_segrobust.reference_networks.propagating_norm import PropagatingBatchNorm, PropagatingInstanceNorm
 from pytest_segrobust.reference_networks.propagating_rectifier import (
@@ -62,7 +63,7 @@ class SuperUNet(UNet):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Probabilities, and the variance of each that the random weights give it."""
-        logits: Gaussian = self.logits(certain(image))
+        logits: Gaussian = self.logits(certain(channels_last(image)))
         probabilities, variances = softmax(logits)
         return probabilities, variances
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from pytest_segrobust.reference_networks.dimensions import CONVOLUTION, INTERPOLATION, NORM, POOLING, Norm, Upsampling
+from pytest_segrobust.reference_networks.instance_norm import channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ class Layers:
 
     def norm(self, channels: int) -> nn.Module:
         """Batch or instance norm with a learnt gain and offset."""
-        return NORM[self.kind, self.dimensions](channels, affine=True)
+        return NORM[self.kind, self.dimensions](channels)
 
     def rectifier(self) -> nn.Module:
         """ReLU."""
@@ -125,7 +126,7 @@ class UNet(nn.Module):
 
     def forward(self, image: Any) -> Any:
         """Logits of the image, or whatever this family's layers pass on."""
-        return self.logits(image)
+        return self.logits(channels_last(image))
 
     def logits(self, activation: Any) -> Any:
         """The last convolution's output; activations are tensors or this family's own."""
