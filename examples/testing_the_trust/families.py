@@ -1,60 +1,130 @@
-"""Write the spec of every family: its own [model], and requirements.toml below it, the same for all.
+"""The six families, and their specs: each one's own [model], and below it noise.toml or attacks.toml, the same for all.
 
-    python specs.py
-
-A test holds the files to what this would write.
+python families.py          # writes NAME.noise.segrobust.toml and NAME.attacks.segrobust.toml beside this file
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 FOLDER = Path(__file__).parent
 
+Part = Literal["noise", "attacks"]
+PARTS: tuple[Part, ...] = ("noise", "attacks")
+
+
+@dataclass(frozen=True)
+class Family:
+    """What builds a family's network, what that returns, where its uncertainty comes from, and its weights."""
+
+    label: str
+    build: str
+    outputs: str
+    uncertainty: str
+    weights: tuple[str, ...]
+    passes: int  # of one image, through all networks together
+    paper: str | None = None  # its column in the paper
+
+    def files(self) -> list[Path]:
+        """The weights of its networks."""
+        return [FOLDER / "weights" / f"{name}.safetensors" for name in self.weights]
+
+
 FAMILIES = {
-    "deterministic": ("build_unet", "logits", '{ method = "softmax" }', ["deterministic_0"]),
-    "mc_dropout": ("build_dropout_unet", "logits", '{ method = "mc_dropout", passes = 20 }', ["mc_dropout"]),
-    "ensemble": ("build_unet", "logits", '{ method = "ensemble" }', [f"deterministic_{n}" for n in range(5)]),
-    "super_unet": ("build_super_unet", "mean_variance", '{ method = "mean_variance" }', ["super_unet"]),
-    "mean_field": ("build_mean_field", "logits", '{ method = "sampling", passes = 20 }', ["mean_field"]),
-    "swag": ("build_swag", "logits", '{ method = "sampling", passes = 20 }', ["swag"]),
+    "deterministic": Family(
+        "deterministic", "build_unet", "logits", '{ method = "softmax" }', ("deterministic_0",), 1, "Det"
+    ),
+    "mc_dropout": Family(
+        "MC dropout",
+        "build_dropout_unet",
+        "logits",
+        '{ method = "mc_dropout", passes = 20 }',
+        ("mc_dropout",),
+        20,
+        "MCD",
+    ),
+    "ensemble": Family(
+        "ensemble",
+        "build_unet",
+        "logits",
+        '{ method = "ensemble" }',
+        tuple(f"deterministic_{n}" for n in range(5)),
+        5,
+        "Ens",
+    ),
+    "super_unet": Family(
+        "SUPER-Net", "build_super_unet", "mean_variance", '{ method = "mean_variance" }', ("super_unet",), 1, "SN"
+    ),
+    "mean_field": Family(
+        "Bayes by backprop",
+        "build_mean_field",
+        "logits",
+        '{ method = "sampling", passes = 5 }',
+        ("mean_field",),
+        5,
+    ),
+    "swag": Family("SWAG", "build_swag", "logits", '{ method = "sampling", passes = 5 }', ("swag",), 5),
 }
-"""Per family: what builds its network, what that returns, where its uncertainty comes from, and its weights."""
 
 MODEL = """\
-# Written by specs.py: this family's network, and below it requirements.toml, which is the same for all families.
+# Written by families.py: this family's network, and below it {part}.toml, which is the same for all families.
 
 [model]
 network = "network:{build}"
 outputs = "{outputs}"
 uncertainty = {uncertainty}
 dimensions = 2                           # a volume is fed slice by slice along its last axis
-window = [48, 64]                        # slices are smaller and are padded with 0 to it, as in training
+window = [44, 60]                        # slices are smaller and are padded with 0 to it, as in training
+batch_size = 48                          # all slices of a volume at once
 normalise = "zscore"                     # of the whole volume
 classes = {{ anterior = 1, posterior = 2 }}
 
 """
 
 
-def spec(family: str) -> str:
+SMOKE = (
+    (r'images = "[^"]*"', 'images = "imagesTs/hippocampus_*4.nii.gz"'),  # six volumes
+    (r"passes = \d+", "passes = 2"),
+    (r"(?m)^steps = \d+", "steps = 1"),
+    (r"(?m)^queries = \d+", "queries = 2"),
+)
+SMOKE_REQUIREMENTS = {"TRU-001", "TRU-004", "TRU-016", "TRU-024", "TRU-030", "ADV-002", "ADV-004"}
+"""What is less in the smoke form, and what is left: it shows that everything runs, and says nothing about a family."""
+
+
+def spec(name: str, part: Part, *, smoke: bool = False) -> str:
     """The text of a family's spec."""
-    build, outputs, uncertainty, _ = FAMILIES[family]
-    shared = (FOLDER / "requirements.toml").read_text(encoding="utf-8")
-    return MODEL.format(build=build, outputs=outputs, uncertainty=uncertainty) + shared
+    family = FAMILIES[name]
+    shared = (FOLDER / f"{part}.toml").read_text(encoding="utf-8")
+    text = MODEL.format(part=part, build=family.build, outputs=family.outputs, uncertainty=family.uncertainty) + shared
+    if not smoke:
+        return text
+    for pattern, less in SMOKE:
+        text = re.sub(pattern, less, text)
+    head, *requirements = text.split("[[requirement]]")
+    return "[[requirement]]".join([head, *(each for each in requirements if each.split('"')[1] in SMOKE_REQUIREMENTS)])
 
 
-def weights(family: str) -> list[Path]:
-    """The files of a family's networks."""
-    return [FOLDER / "weights" / f"{name}.safetensors" for name in FAMILIES[family][-1]]
+def spec_path(name: str, part: Part, *, smoke: bool = False) -> Path:
+    """Where it is written: beside network.py, which it names."""
+    return FOLDER / f"{name}.{part}{'.smoke' if smoke else ''}.segrobust.toml"
 
 
-def main() -> None:
-    """The command."""
-    for family in FAMILIES:
-        path = FOLDER / f"{family}.segrobust.toml"
-        path.write_text(spec(family), encoding="utf-8")
-        print(path.name)
+def write_specs(*, smoke: bool = False) -> list[Path]:
+    """All specs, written where they differ from what is there."""
+    paths = []
+    for name in FAMILIES:
+        for part in PARTS:
+            path, text = spec_path(name, part, smoke=smoke), spec(name, part, smoke=smoke)
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+            paths.append(path)
+    return paths
 
 
 if __name__ == "__main__":
-    main()
+    for written in write_specs():
+        print(written.name)

@@ -1,107 +1,184 @@
-"""Verify every family with the plugin, and write the table of the README: requirements down, families across.
+"""From what was measured to the numbers of the study: means with bounds over volumes, paired differences, verdicts.
 
-python results.py --data Task04_Hippocampus                 # runs pytest once per family, reports under reports/
-python results.py --table                                   # evaluates nothing: the table of reports that are there
+Bounds are those of the plugin, each one-sided at 95 %, of the mean over volumes. A volume counts once, whatever its slices.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from specs import FAMILIES, FOLDER, weights
+import numpy as np
+from families import FAMILIES
+from measured import CLEAN, STRUCTURES
 
 from pytest_segrobust.evidence import words
-from pytest_segrobust.evidence.report import result_of
-from pytest_segrobust.evidence.verdicts import WORDS
+from pytest_segrobust.metrics.uncertainty.intervals import correlation_interval
+from pytest_segrobust.metrics.uncertainty.patient_intervals import patient_interval
+from pytest_segrobust.metrics.uncertainty.patient_statistics import RiskCoverageArea
+from pytest_segrobust.verification.multiplicity import holm
+from pytest_segrobust.verification.statistics import mean_interval
 
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
+if TYPE_CHECKING:
+    from families import Part
+    from measured import MeasuredRun, Study
+
+    from pytest_segrobust.evidence.records import Verdict
+
+CONFIDENCE = 0.95
+DIGITS = 5
+MEANS = (
+    "dsc",
+    "hd95",
+    "over_segmentation",
+    "under_segmentation",
+    "uncertainty",
+    "uncertainty_wrong",
+    "uncertainty_right",
+    "delta_dsc",
+    "qu_brats",
+    "error_auroc",
+    "ece",
+)
+AGAINST = "super_unet"
+"""The paper tests this family against each of the others, so do the paired comparisons here."""
+
+Cell = dict[str, Any]
 
 
-def verify(family: str, data: Path, reports: Path, options: list[str]) -> None:
-    """Run the family's spec as a user would. Requirements that fail are results, anything else ends the script."""
-    models = [f"--segrobust-model={path}" for path in weights(family)]
-    places = [f"--segrobust-data={data.resolve()}", f"--segrobust-report={(reports / family).resolve()}"]
-    command = [sys.executable, "-m", "pytest", f"{family}.segrobust.toml", "-q", "-p", "no:cacheprovider"]
-    code = subprocess.run([*command, *models, *places, *options], cwd=FOLDER, check=False).returncode  # noqa: S603  own command
-    if code not in (0, 1):
-        sys.exit(f"results.py: pytest ended with {code} on {family}")
-
-
-def table(reports: dict[str, dict[str, Any]]) -> str:
-    """Markdown: a row per requirement, estimate and verdict per family, and a line on where this is from.
-
-    The texts are those of the reports themselves, so that no number here is rounded to the other side of its limit.
-    """
-    found = {
-        family: {entry["id"]: result_of(entry) for entry in report["requirements"]}
-        for family, report in reports.items()
+def results(study: Study, cost: dict[str, Any]) -> dict[str, Any]:
+    """All numbers of the study, plain and rounded: what tables, figures and findings are made of."""
+    return {
+        "runs": {part: {family: _identified(run) for family, run in runs.items()} for part, runs in study.items()},
+        "cells": {part: _cells(runs) for part, runs in study.items()},
+        "paired": {part: _paired(runs) for part, runs in study.items()},
+        "verdicts": [entry for part, runs in study.items() for entry in _verdicts(part, runs)],
+        "masking": {family: _masking(run) for family, run in study["attacks"].items()},
+        "cost": cost,
     }
-    rows = [["requirement", *(family.replace("_", " ") for family in found)], ["---"] * (len(found) + 1)]
-    for key, first in next(iter(found.values())).items():
-        rows.append([f"{key}: {first.statement}", *(cell(results.get(key)) for results in found.values())])
-    lines = [f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |" for row in rows]
-    return "\n".join([*lines, "", *identification(reports)])
 
 
-def cell(result: Any) -> str:
-    """Estimate and verdict of one family."""
-    if result is None:
-        return "not run"
-    verdict = WORDS[result.verdict]
-    estimate = words.with_unit(words.estimate(result), result.unit if result.unit == "mm" else "")
-    return f"{estimate} {verdict if verdict == 'passed' else f'**{verdict}**'}"
+def _identified(run: MeasuredRun) -> Cell:
+    """Enough to tell whether a table is of these files."""
+    report = run.report
+    return {
+        "volumes": report["data"]["n_cases"],
+        "profile": report["profile"],
+        "seed": report["seed"],
+        "status": report["status"],
+        "models": [digest[:12] for digest in report["model"]["sha256"]],
+        "spec": str(report["spec"]["sha256"])[:12],
+    }
 
 
-def identification(reports: dict[str, dict[str, Any]]) -> list[str]:
-    """How many volumes, which profile and models: enough to tell whether a table is of these files."""
-    lines = ["Estimates are of the worse structure at the worst point of the range."]
-    for family, report in reports.items():
-        models = ", ".join(f"`{digest[:8]}`" for digest in report["model"]["sha256"])
-        lines.append(
-            f"{family}: {report['data']['n_cases']} volumes, profile {report['profile']}, seed {report['seed']}, "
-            f"run {report['status']}, models {models}, spec `{str(report['spec']['sha256'])[:8]}`."
-        )
-    return [f"{line}  " for line in lines]
-
-
-def replaced(text: str, new: str) -> str:
-    """The text with what stands between the two comments replaced."""
-    before, found, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not (found and ended):
-        raise ValueError(f"no place for results: the file needs {BEGIN} and, after it, {END}")
-    return f"{before}{BEGIN}\n\n{new}\n\n{END}{after}"
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with imagesTs and labelsTs")
-    parser.add_argument("--table", action="store_true", help="run nothing, write the table of reports that are there")
-    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
-    parser.add_argument("--reports", type=Path, default=Path("reports"))
-    parser.add_argument("--readme", type=Path, default=FOLDER / "README.md")
-    arguments, options = parser.parse_known_args()  # what is not known here is pytest's, such as -n 2
-    if not arguments.table:
-        if arguments.data is None:
-            parser.error("--data is needed to verify; --table writes the table alone")
-        for family in arguments.families:
-            verify(family, arguments.data, arguments.reports, options)
-    try:
-        reports = {
-            family: json.loads((arguments.reports / family / "report.json").read_text(encoding="utf-8"))
-            for family in arguments.families
+def _cells(runs: dict[str, MeasuredRun]) -> dict[str, Any]:
+    """By point, structure and family: means, and how uncertainty ranks volumes and voxels."""
+    points = next(iter(runs.values())).points
+    return {
+        point: {
+            "snr": _rounded(next(iter(runs.values())).snr(point)),
+            **{where: {family: _cell(run, point, where) for family, run in runs.items()} for where in STRUCTURES},
         }
-        text = replaced(arguments.readme.read_text(encoding="utf-8"), table(reports))
-    except (OSError, ValueError) as problem:
-        sys.exit(f"results.py: {problem}")
-    arguments.readme.write_text(text, encoding="utf-8")
+        for point in points
+    }
 
 
-if __name__ == "__main__":
-    main()
+def _cell(run: MeasuredRun, point: str, structure: str) -> Cell:
+    found = {key: mean for key in MEANS if (mean := _mean(run.values(point, structure, key))) is not None}
+    uncertainty, error = run.values(point, structure, "uncertainty"), 1 - run.values(point, structure, "dsc")
+    found["spearman"] = _statistic(correlation_interval(uncertainty, error, confidence=CONFIDENCE))
+    for area in ("aurc", "n_aurc"):
+        statistic = patient_interval(RiskCoverageArea(area), (uncertainty, error), confidence=CONFIDENCE)
+        found[area] = _statistic(statistic)
+    return found
+
+
+def _mean(values: np.ndarray) -> list[float | int | None] | None:
+    """Mean, both bounds, and of how many volumes; None where fewer than two have the value."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2:
+        return None
+    interval = mean_interval(finite, CONFIDENCE)
+    return [*(_rounded(each) for each in (float(finite.mean()), interval.low, interval.high)), len(finite)]
+
+
+def _statistic(found: Any) -> list[float | None]:
+    """Estimate and both bounds; None for what has no value."""
+    return [_rounded(each) for each in (found.estimate.value, found.low, found.high)]
+
+
+def _paired(runs: dict[str, MeasuredRun]) -> list[Cell]:
+    """DSC of SUPER-Net less that of each other family, volume by volume; what differs is named by Holm over all of them."""
+    found: list[Cell] = []
+    differences: list[np.ndarray] = []
+    for point in runs[AGAINST].points:
+        for structure in STRUCTURES:
+            ours = runs[AGAINST].values(point, structure, "dsc")
+            for family, run in runs.items():
+                if family == AGAINST:
+                    continue
+                values = ours - run.values(point, structure, "dsc")
+                found.append({"point": point, "structure": structure, "family": family, "difference": _mean(values)})
+                differences.append(values)
+    named = holm({place: partial(_direction, values) for place, values in enumerate(differences)}, CONFIDENCE)
+    words = {"passed": "better", "failed": "worse"}
+    return [entry | {"super_net": words.get(named[place].verdict, "")} for place, entry in enumerate(found)]
+
+
+def _direction(values: np.ndarray, confidence: float) -> Verdict:
+    """Whether a mean is shown to be above ("passed") or below 0 ("failed"), two-sided."""
+    interval = mean_interval(values, 1 - (1 - confidence) / 2)
+    return "passed" if interval.low > 0 else "failed" if interval.high < 0 else "inconclusive"
+
+
+def _verdicts(part: Part, runs: dict[str, MeasuredRun]) -> list[Cell]:
+    """A requirement each, with every family's verdict and its estimate in the report's own words."""
+    first = next(iter(runs.values()))
+    return [
+        {
+            "part": part,
+            "id": name,
+            "statement": result.statement,
+            "families": {family: _verdict(run, name) for family, run in runs.items()},
+        }
+        for name, result in first.results.items()
+    ]
+
+
+def _verdict(run: MeasuredRun, name: str) -> Cell:
+    result = run.results[name]
+    unit = result.unit if result.unit == "mm" else ""
+    return {"verdict": result.verdict, "estimate": words.with_unit(words.estimate(result), unit)}
+
+
+def _masking(run: MeasuredRun) -> list[Cell]:
+    """The self-checks of a family's attacks, each once: a requirement names the attack that it was made for."""
+    found = []
+    for name, result in run.results.items():
+        checks = result.search.get("attack_checks") or []
+        if checks:
+            broken = [check["name"] for check in checks if not check["held"]]
+            found.append({"id": name, "checks": len(checks), "held": len(checks) - len(broken), "broken": broken})
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), DIGITS)
+
+
+def is_severe(point: str) -> bool:
+    """Whether the noise or the attack is of the strong end of the paper's: an SNR of 11 dB or less, of attacks 15 dB."""
+    snr = snr_of(point)
+    return snr is not None and snr <= (15 if "pgd" in point or "fgsm" in point else 11)
+
+
+def snr_of(point: str) -> float | None:
+    """The SNR that a point states, in dB; None of the clean image."""
+    if point == CLEAN:
+        return None
+    return float(point.partition("snr=")[2].split(")")[0].split(",")[0])
+
+
+def labels() -> dict[str, str]:
+    """What families are called, by name."""
+    return {name: family.label for name, family in FAMILIES.items()}

@@ -1,4 +1,4 @@
-"""Train the six families on the training part of a Decathlon Task04 folder.
+"""Train the six families, and the surrogate of transfer attacks, on the training part of a Decathlon Task04 folder.
 
     python train.py --data Task04_Hippocampus
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from slices import Volume
 
 MEMBERS = 5
+SURROGATE = 5  # its seed: a network of no family, on which transfer attacks are made
 RATE = 1e-2
 WARM_UP = 20
 BETA = 1e-6  # weight of the weights' divergence from their prior, beside a loss that is a mean over voxels
@@ -114,6 +115,7 @@ FAMILIES: dict[str, Callable[[list[Volume], int, int], nn.Module]] = {
     "super_unet": super_unet,
     "mean_field": mean_field,
     "swag": swag,
+    "surrogate": deterministic,
 }
 
 
@@ -136,7 +138,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with imagesTr and labelsTr")
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--members", type=int, default=MEMBERS, help="deterministic networks, seeds from 0 on")
-    parser.add_argument("--iterations", type=int, default=500)
+    parser.add_argument("--iterations", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0, help="of all other families, and of the first member")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "weights")
     arguments = parser.parse_args()
@@ -146,7 +148,8 @@ def main() -> None:
         members = arguments.members if family == "deterministic" else 1
         for member in range(members):
             start = time.monotonic()
-            network = FAMILIES[family](training, arguments.iterations, arguments.seed + member)
+            seed = arguments.seed + (SURROGATE if family == "surrogate" else member)
+            network = FAMILIES[family](training, arguments.iterations, seed)
             path = arguments.output / (
                 f"{family}_{member}.safetensors" if family == "deterministic" else f"{family}.safetensors"
             )

@@ -1,4 +1,4 @@
-"""The Bayesian hippocampus example: six families with weights, one list of requirements, one table."""
+"""The networks of the study: six families with weights, and how they were trained."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from pytest_segrobust.evidence import strict_json
-from pytest_segrobust.evidence.records import RequirementResult
 from pytest_segrobust.models.padding import stacked
 from pytest_segrobust.models.weights import load_into, read_safetensors
-from pytest_segrobust.requirements import spec
 
-FOLDER = Path(__file__).parents[2] / "examples" / "bayesian_hippocampus"
+FOLDER = Path(__file__).parents[2] / "examples" / "testing_the_trust"
 DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "hippocampus"
-MODULES = ("network", "slices", "validation", "train", "specs", "results")
+MODULES = ("network", "slices", "validation", "train", "families")
 FAMILIES = ("deterministic", "mc_dropout", "ensemble", "super_unet", "mean_field", "swag")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the hippocampus volumes are not here: {DATA}")
 
@@ -40,9 +37,9 @@ def networks(example):
     """The networks of a family with their weights, in evaluation mode, through the plugin's own reader."""
 
     def opened(family):
-        build = getattr(example("network"), example("specs").FAMILIES[family][0])
+        build = getattr(example("network"), example("families").FAMILIES[family].build)
         found = []
-        for path in example("specs").weights(family):
+        for path in example("families").FAMILIES[family].files():
             network = build()
             load_into(network, read_safetensors(path), path, build.__name__)
             found.append(network.eval())
@@ -65,22 +62,22 @@ def volume(example):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_weights_are_small_fit_their_network_and_run_in_float32(family, example, networks):
-    assert all(path.stat().st_size < 3_000_000 for path in example("specs").weights(family))
+    assert all(path.stat().st_size < 3_000_000 for path in example("families").FAMILIES[family].files())
     for network in networks(family):
         assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
         assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
 def test_members_of_the_ensemble_are_different_networks_and_the_first_is_the_deterministic_one(example, networks):
-    specs = example("specs")
-    assert specs.weights("deterministic") == specs.weights("ensemble")[:1]
+    families = example("families").FAMILIES
+    assert families["deterministic"].files() == families["ensemble"].files()[:1]
     members = [torch.nn.utils.parameters_to_vector(network.parameters()) for network in networks("ensemble")]
     assert len(members) == 5
     assert all((a - b).abs().mean() > 0.01 for place, a in enumerate(members) for b in members[:place])
 
 
 def image():
-    return torch.randn(2, 1, 48, 64, generator=torch.Generator().manual_seed(0))
+    return torch.randn(2, 1, 44, 60, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("family", ["mean_field", "swag"])
@@ -108,7 +105,7 @@ def test_super_net_returns_probabilities_and_their_variances_the_same_in_every_p
     with torch.inference_mode():
         probabilities, variances = network(image())
         assert torch.equal(variances, network(image())[1])
-    torch.testing.assert_close(probabilities.sum(1), torch.ones(2, 48, 64))
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(2, 44, 60))
     assert variances.min() >= 0
 
 
@@ -150,9 +147,9 @@ def test_super_net_s_variances_rank_as_those_of_sampling_its_own_weights(network
         )
     chosen = probabilities.argmax(1, keepdim=True)
     of_propagation, of_draws = (every.gather(1, chosen).flatten() for every in (variances, drawn.var(0)))
-    assert spearmanr(of_propagation, of_draws).statistic > 0.8
+    assert spearmanr(of_propagation, of_draws).statistic > 0.75
     assert 0.04 < (of_propagation.sum() / of_draws.sum()).item() < 0.4
-    assert (drawn.mean(0).argmax(1) != chosen[:, 0]).float().mean() < 0.03  # draws segment as the mean does
+    assert (drawn.mean(0).argmax(1) != chosen[:, 0]).float().mean() < 0.05  # draws segment as the mean does
 
 
 @needs_data
@@ -175,14 +172,14 @@ def test_slices_are_those_that_the_plugin_feeds(example):
     label = torch.randint(3, (35, 51, 4), generator=generator).float()
     images, labels = example("slices").volume(volume, label)
     scored = (volume - volume.mean()) / volume.std(correction=0)
-    expected, boxes = stacked([scored[None, :, :, z] for z in range(4)], (48, 64), torch.float32)
+    expected, boxes = stacked([scored[None, :, :, z] for z in range(4)], (44, 60), torch.float32)
     torch.testing.assert_close(images, expected)
     assert torch.equal(labels[:, *boxes[0]], label.permute(2, 0, 1).long())
 
 
 def test_random_changes_move_image_and_label_together(example):
     """The image is 3 inside its label: after any turn and shift it must still be, up to its jitter."""
-    labels = torch.zeros(8, 48, 64, dtype=torch.long)
+    labels = torch.zeros(8, 44, 60, dtype=torch.long)
     labels[:, 14:30, 20:44] = 1
     moved, reference = example("slices").changed(3.0 * labels[:, None], labels, torch.Generator().manual_seed(0))
     inside = reference[:, None] > 0
@@ -192,8 +189,8 @@ def test_random_changes_move_image_and_label_together(example):
 
 
 def test_random_changes_turn_without_shearing(example):
-    axes = torch.meshgrid(torch.arange(48), torch.arange(64), indexing="ij")
-    disc = ((axes[0] - 23.5) ** 2 + (axes[1] - 31.5) ** 2 <= 15**2).long().repeat(4, 1, 1)
+    axes = torch.meshgrid(torch.arange(44), torch.arange(60), indexing="ij")
+    disc = ((axes[0] - 21.5) ** 2 + (axes[1] - 29.5) ** 2 <= 15**2).long().repeat(4, 1, 1)
     _, reference = example("slices").changed(disc[:, None].float(), disc, torch.Generator().manual_seed(1))
     for sample in reference:
         spread = torch.linalg.eigvalsh(torch.cov(torch.nonzero(sample).float().T)).sqrt() / 7.5  # 1 for the disc
@@ -205,7 +202,7 @@ def test_batches_repeat_with_their_seed_and_use_no_slice_twice_before_all_were_t
     slices = example("slices")
     values = torch.arange(32.0).reshape(4, 8)  # each slice says by its label which it is
     training = [
-        slices.Volume(torch.zeros(8, 1, 48, 64), each[:, None, None].expand(8, 48, 64).long()) for each in values
+        slices.Volume(torch.zeros(8, 1, 44, 60), each[:, None, None].expand(8, 44, 60).long()) for each in values
     ]
 
     def first_epoch(seed):
@@ -215,7 +212,7 @@ def test_batches_repeat_with_their_seed_and_use_no_slice_twice_before_all_were_t
     one, again, other = first_epoch(0), first_epoch(0), first_epoch(1)
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     assert not torch.equal(one[0], other[0])
-    assert sorted(label[24, 32].item() for batch in one for label in batch) == list(range(32))
+    assert sorted(label[22, 30].item() for batch in one for label in batch) == list(range(32))
 
 
 def test_error_detection_of_the_validation_is_the_area_by_pairs(example):
@@ -225,69 +222,3 @@ def test_error_detection_of_the_validation_is_the_area_by_pairs(example):
     pairs = variance[wrong][:, None] - variance[~wrong][None]
     expected = ((pairs > 0).double() + 0.5 * (pairs == 0)).mean().item()
     assert example("validation").separation(variance, wrong) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_specs_are_what_the_script_writes_from_one_list_of_requirements(family, example):
-    path = FOLDER / f"{family}.segrobust.toml"
-    assert path.read_text(encoding="utf-8") == example("specs").spec(family)
-    requirements = spec.load(path).requirements
-    assert len(requirements) == 10
-    assert all(requirement.rationale for requirement in requirements)
-    assert path.read_text(encoding="utf-8").endswith((FOLDER / "requirements.toml").read_text(encoding="utf-8"))
-
-
-def test_the_requirements_cover_every_kind_of_claim(example):
-    requirements = spec.load(FOLDER / "swag.segrobust.toml").requirements
-    assert {requirement.measure.metric for requirement in requirements} == {
-        "dsc",
-        "spearman",
-        "severity_tau",
-        "error_auroc",
-        "delta_dsc",
-        "ece",
-        "n_aurc",
-        "silent_failure_rate",
-    }
-
-
-def report(*results):
-    return {
-        "status": "complete",
-        "profile": "ci",
-        "seed": 0,
-        "spec": {"sha256": "a" * 64},
-        "model": {"sha256": ["b" * 64]},
-        "data": {"n_cases": 60},
-        "requirements": strict_json.plain([result.to_json() for result in results]),
-    }
-
-
-def result(verdict, estimate):
-    return RequirementResult(
-        "BAY-008", "ECE is below 0.1", verdict, measure="ECE", estimate=estimate, limit=0.1, comparison="below"
-    )
-
-
-def test_the_table_has_a_row_per_requirement_and_a_column_per_family(example):
-    rows = (
-        example("results")
-        .table({"swag": report(result("passed", 0.04)), "mc_dropout": report(result("failed", 0.1000001))})
-        .splitlines()
-    )
-    assert rows[0] == "| requirement | swag | mc dropout |"
-    assert rows[2].startswith("| BAY-008: ECE is below 0.1 | 0.0400 passed | 0.101 **failed** |")
-    assert "`bbbbbbbb`" in rows[-1]
-
-
-def test_only_the_place_between_the_comments_changes(example):
-    results = example("results")
-    once = results.replaced("before <!-- results -->old<!-- /results --> after", "new")
-    assert once == "before <!-- results -->\n\nnew\n\n<!-- /results --> after"
-    with pytest.raises(ValueError, match="no place for results"):
-        results.replaced("<!-- /results --> <!-- results -->", "new")
-
-
-def test_the_readme_has_a_place_for_results(example):
-    text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "new table" in example("results").replaced(text, "new table")
