@@ -1,6 +1,8 @@
 # Both commands do all of their own set-up: a virtual environment with pinned packages, made once.
 #   make demo   verify a lung segmentation on virtual patients made from a real chest CT, and say where the report is
 #   make test   run the tests
+# And, with data that are not in this repository:
+#   make study DATA=hippocampus   deterministic and Bayesian networks under verification, see examples/testing_the_trust
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 
-.PHONY: demo picture test lint clean
+.PHONY: demo study picture test lint clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +28,10 @@ demo: $(READY)
 		--segrobust-model=examples/chest_ct/weights.pt --segrobust-data=$(DEMO)/cohort \
 		--segrobust-report=$(DEMO)/report -n 2 $(ARGS); code=$$?; \
 	$(BIN)/python examples/chest_ct/expected.py $(DEMO)/report/report.json $$code
+
+# The seed's study on the Decathlon's hippocampi, DATA being what examples/hippocampus/split.py wrote; ARGS=--smoke for a first look.
+study: $(READY)
+	$(BIN)/python examples/testing_the_trust/study.py --data $(DATA) $(ARGS)
 
 # The picture in the README: the first page of the demo's report, in any Chromium.
 picture: demo

@@ -23,22 +23,22 @@ from families import FAMILIES, spec_path, write_specs
 REPEATS = 5
 
 
-def cost(data: Path) -> dict[str, Any]:
+def cost(data: Path, repeats: int = REPEATS) -> dict[str, Any]:
     """By family: milliseconds a slice, times the deterministic network, megabytes, parameters and the size of the weights."""
-    found = {family: _in_its_own_process(family, data) for family in FAMILIES}
+    found = {family: _in_its_own_process(family, data, repeats) for family in FAMILIES}
     one = found["deterministic"]["ms_per_slice"]
     return {family: {**each, "times": round(each["ms_per_slice"] / one, 2)} for family, each in found.items()}
 
 
-def _in_its_own_process(family: str, data: Path) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--data", str(data), "--family", family]
+def _in_its_own_process(family: str, data: Path, repeats: int) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--data", str(data), "--family", family, "--repeats", str(repeats)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout  # noqa: S603  own command
     measured: dict[str, Any] = json.loads(out.splitlines()[-1])
     return measured
 
 
-def measured(family: str, data: Path) -> dict[str, Any]:
+def measured(family: str, data: Path, repeats: int) -> dict[str, Any]:
     """One family, in this process."""
     import torch
 
@@ -55,7 +55,7 @@ def measured(family: str, data: Path) -> dict[str, Any]:
     image = torch.from_numpy(sample.image)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         segmenter.predict([image], [sample.spacing], keep_uncertainty=True, keys=[str(CLEAN)])
         seconds.append(time.perf_counter() - start)
@@ -74,10 +74,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with imagesTs and labelsTs")
     parser.add_argument("--family", choices=FAMILIES, help="this family alone, in this process")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="predictions, the best of which counts")
     arguments = parser.parse_args()
     write_specs()
-    data = arguments.data.resolve()
-    print(json.dumps(measured(arguments.family, data) if arguments.family else cost(data)))
+    data, repeats = arguments.data.resolve(), arguments.repeats
+    print(json.dumps(measured(arguments.family, data, repeats) if arguments.family else cost(data, repeats)))
 
 
 if __name__ == "__main__":

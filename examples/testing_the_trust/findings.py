@@ -65,11 +65,7 @@ def _better_under(part: str) -> Callable[[Results], tuple[Agrees, str]]:
     """SUPER-Net against the paper's other three, at the strong end, by paired differences."""
 
     def judge(found: Results) -> tuple[Agrees, str]:
-        pairs = [
-            pair
-            for pair in found["paired"][part]
-            if is_severe(pair["point"]) and pair["family"] in paper.FAMILIES and _is_hit(pair)
-        ]
+        pairs = [pair for pair in found["paired"][part] if pair["family"] in paper.FAMILIES and _is_hit(pair)]
         better, worse = (sum(pair["super_net"] == word for pair in pairs) for word in ("better", "worse"))
         numbers = [pair["difference"][0] for pair in pairs]
         words = (

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cost import cost
+from cost import REPEATS, cost
 from families import FAMILIES, FOLDER, PARTS, spec_path, write_specs
 from figures import draw
 from measured import read_study
@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace, options: list[str]) -> dict[str, object]:
     for part in PARTS:
         for base in BASES:
             compare(part, base, output)
-    return results(read_study(output), cost(data))
+    return results(read_study(output), cost(data, 1 if arguments.smoke else REPEATS))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import paper
 from findings import findings
 from measured import CLEAN, STRUCTURES
-from results import is_severe, labels
+from results import labels
 
 from pytest_segrobust.evidence.verdicts import WORDS
 
@@ -86,19 +86,18 @@ def verdict_table(found: Results) -> str:
 
 
 def paired_table(found: Results) -> str:
-    """SUPER-Net less each other family at the strong end, volume by volume; named by Holm over all pairs of the part."""
+    """SUPER-Net less each other family at the strong end, volume by volume; named by Holm over all of the part."""
     others = {family: label for family, label in labels().items() if family != "super_unet"}
     rows = []
-    for part, pairs in found["paired"].items():
+    for pairs in found["paired"].values():
         by_place: dict[tuple[str, str], dict[str, Any]] = {}
         for pair in pairs:
-            if is_severe(pair["point"]):
-                by_place.setdefault((pair["point"], pair["structure"]), {})[pair["family"]] = pair
+            by_place.setdefault((pair["point"], pair["structure"]), {})[pair["family"]] = pair
         for (point, structure), row in by_place.items():
             texts = [
                 f"{_cell(row[f]['difference'], signed=True)} {DIRECTIONS[row[f]['super_net']]}".strip() for f in others
             ]
-            rows.append([f"{named(point)}, {structure}" if part else "", *texts])
+            rows.append([f"{named(point)}: {structure}", *texts])
     return _table(["DSC of SUPER-Net less that of", *others.values()], rows)
 
 
