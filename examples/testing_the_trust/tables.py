@@ -222,9 +222,9 @@ def _means(found: Results, part: str, point: str, structure: str, key: str) -> l
 def _cell(numbers: Sequence[Any] | None, *, signed: bool = False) -> str:
     if not numbers or numbers[0] is None:
         return "–"
-    mean, low, high = numbers[:3]
+    mean, *more = numbers[:3]
     digits = "+.3f" if signed else ".3f"
-    bounds = "" if low is None or high is None else f" [{low:{digits}}, {high:{digits}}]"
+    bounds = f" [{more[0]:{digits}}, {more[1]:{digits}}]" if more else ""
     return f"{mean:{digits}}{bounds}".replace("-", "−")
 
 
