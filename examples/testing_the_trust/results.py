@@ -78,6 +78,8 @@ def _cell(run: MeasuredRun, point: str, structure: str) -> Cell:
         if np.isfinite(values).any():
             found[key] = [_rounded(float(np.nanmean(values)))]
     uncertainty, error = run.values(point, structure, "uncertainty"), 1 - run.values(point, structure, "dsc")
+    if not np.isfinite(uncertainty).all():
+        return found  # nobody asked for it
     areas = risk_coverage(uncertainty, error)
     ranks = {"spearman": correlation(uncertainty, error, "spearman"), "aurc": areas.aurc, "n_aurc": areas.n_aurc}
     # without bounds, which take seconds each; those of the requirements are in the reports
