@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pytest_segrobust.errors import EvidenceError
 
+from .measurement_rows import COLUMNS, HOLES, dump, measurement_of, row_of
 from .picture import Picture, pack, unpack
-from .records import Measurement, RequirementResult
+from .records import RequirementResult
 from .tables import APPLICATION, BUSY_SECONDS, TABLES, VERSION
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from .records import Measurement
+
 _RESULT_KEYS = {field.name for field in fields(RequirementResult)}
-_COLUMNS = "context, case_id, patient, point, realisation, structure, scores, failure, reference_voxels, predicted_voxels, strength, undefined, reliability"
-_HOLES = ", ".join("?" for _ in _COLUMNS.split(","))
 
 
 class Store:
@@ -113,7 +114,7 @@ class Store:
 
     def set_run(self, **values: Any) -> None:
         """Add or replace values that describe the run; each must be JSON."""
-        rows = [(key, _dump(value)) for key, value in values.items()]
+        rows = [(key, dump(value)) for key, value in values.items()]
         self._write(
             "INSERT INTO run (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", rows
         )
@@ -129,30 +130,13 @@ class Store:
         """
         with self.exclusive():
             (last,) = self._connection.execute("SELECT coalesce(max(position), -1) FROM declared").fetchone()
-            rows = [(r["id"], int(r.get("order", last + 1 + n)), _dump(dict(r))) for n, r in enumerate(requirements)]
+            rows = [(r["id"], int(r.get("order", last + 1 + n)), dump(dict(r))) for n, r in enumerate(requirements)]
             self._connection.executemany("INSERT OR IGNORE INTO declared (id, position, plain) VALUES (?, ?, ?)", rows)
 
     def add(self, context: str, measurements: Sequence[Measurement]) -> None:
         """Keep measurements, all or none; one that is there already stays as it was."""
-        rows = [
-            (
-                context,
-                m.case,
-                m.patient,
-                m.point,
-                int(m.realisation),
-                m.structure,
-                _dump({key: float(value) for key, value in m.scores.items()}),
-                m.failure,
-                None if m.reference_voxels is None else int(m.reference_voxels),
-                None if m.predicted_voxels is None else int(m.predicted_voxels),
-                _dump({key: float(value) for key, value in m.strength.items()}),
-                _dump(m.undefined),
-                _dump(m.reliability),
-            )
-            for m in measurements
-        ]
-        self._write(f"INSERT OR IGNORE INTO measurement ({_COLUMNS}) VALUES ({_HOLES})", rows)  # noqa: S608  # constants
+        rows = [row_of(context, measurement) for measurement in measurements]
+        self._write(f"INSERT OR IGNORE INTO measurement ({COLUMNS}) VALUES ({HOLES})", rows)  # noqa: S608  # constants
 
     def points(self, context: str) -> list[str]:
         """The points at which anything was measured, as text, in the order in which they were first reached."""
@@ -164,35 +148,19 @@ class Store:
     def find(self, context: str, point: str, realisation: int, cases: Sequence[str] | None = None) -> list[Measurement]:
         """The measurements at a point, of the given cases or of all, sorted by case and then as they were added."""
         chosen = "" if cases is None else " AND case_id IN (SELECT value FROM json_each(?))"
-        values = (context, point, realisation) if cases is None else (context, point, realisation, _dump(list(cases)))
+        values = (context, point, realisation) if cases is None else (context, point, realisation, dump(list(cases)))
         rows = self._read(
-            f"SELECT {_COLUMNS} FROM measurement WHERE context = ? AND point = ? AND realisation = ?{chosen} "  # noqa: S608
+            f"SELECT {COLUMNS} FROM measurement WHERE context = ? AND point = ? AND realisation = ?{chosen} "  # noqa: S608
             "ORDER BY case_id, rowid",
             values,
         )
-        return [
-            Measurement(
-                case=row[1],
-                patient=row[2],
-                point=row[3],
-                realisation=row[4],
-                structure=row[5],
-                scores=json.loads(row[6]),
-                failure=row[7],
-                reference_voxels=row[8],
-                predicted_voxels=row[9],
-                strength=json.loads(row[10]),
-                undefined=json.loads(row[11]),
-                reliability=json.loads(row[12]),
-            )
-            for row in rows
-        ]
+        return [measurement_of(row) for row in rows]
 
     def put_result(self, result: RequirementResult) -> None:
         """Keep the result of a requirement; the last one put counts."""
         self._write(
             "INSERT INTO result (id, plain) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET plain = excluded.plain",
-            [(result.id, _dump(result.to_json()))],
+            [(result.id, dump(result.to_json()))],
         )
 
     def results(self) -> dict[str, RequirementResult]:
@@ -223,7 +191,7 @@ class Store:
         """
         with self.exclusive():
             self._connection.execute(
-                "DELETE FROM run WHERE key NOT IN (SELECT value FROM json_each(?))", [_dump([*but])]
+                "DELETE FROM run WHERE key NOT IN (SELECT value FROM json_each(?))", [dump([*but])]
             )
             for table in ("declared", "result", "picture"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # the names stand in the line above
@@ -240,7 +208,7 @@ class Store:
         self._write(
             "INSERT INTO picture (requirement, case_id, structure, about, arrays) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (requirement, case_id, structure) DO UPDATE SET about = excluded.about, arrays = excluded.arrays",
-            [(requirement, case, structure, _dump(dict(about)), pack(arrays))],
+            [(requirement, case, structure, dump(dict(about)), pack(arrays))],
         )
 
     def pictures(self, requirement: str | None = None) -> list[Picture]:
@@ -311,11 +279,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     # With a write-ahead log, NORMAL loses nothing when a process dies; only a power cut may take the last commits.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
-
-
-def _dump(value: Any) -> str:
-    """JSON whose floats come back bit for bit; Infinity and NaN are allowed, for this file is ours alone."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _result(declared: str | None, result: str | None) -> RequirementResult:
