@@ -55,7 +55,7 @@ def _identified(run: MeasuredRun) -> Cell:
         "seed": report["seed"],
         "status": report["status"],
         "models": [digest[:12] for digest in report["model"]["sha256"]],
-        "spec": str(report["spec"]["sha256"])[:12],
+        "spec": str(report["spec"]["text_sha256"])[:12],
     }
 
 

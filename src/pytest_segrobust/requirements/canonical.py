@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_segrobust.requirements.requirement import Requirement
     from pytest_segrobust.requirements.settings import SpecFile
+    from pytest_segrobust.requirements.table import Table
     from pytest_segrobust.requirements.vocabulary import Catalogue
 
 
@@ -30,8 +31,8 @@ def canonical(
     plain = {
         "model": {**tables.model.model_dump(mode="json"), "classes": _channels(tables.model.classes)},
         "data": {**_data(tables), "label_values": _channels(tables.data.label_values)},
-        "decision": tables.decision.model_dump(mode="json"),
-        "attack": tables.attack.model_dump(mode="json"),
+        "decision": _unless_usual(tables.decision, "curve_of_single_strengths"),
+        "attack": _unless_usual(tables.attack, "surrogate_outputs"),
         "requirements": [_requirement(r, catalogue) for r in sorted(requirements, key=lambda r: r.id)],
     }
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1)
@@ -40,6 +41,12 @@ def canonical(
 def sha256(text: str) -> str:
     """The SHA-256 of a text in UTF-8, in hex."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _unless_usual(table: Table, *later: str) -> dict[str, Any]:
+    """A table without what later versions have added to it, where that stands at its default: as in files frozen before."""
+    usual = type(table).model_fields
+    return {k: v for k, v in table.model_dump(mode="json").items() if k not in later or v != usual[k].default}
 
 
 def _data(tables: SpecFile) -> dict[str, Any]:
