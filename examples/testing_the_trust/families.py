@@ -85,40 +85,48 @@ classes = {{ anterior = 1, posterior = 2 }}
 """
 
 
-SMOKE = (
-    (r'images = "[^"]*"', 'images = "imagesTs/hippocampus_*4.nii.gz"'),  # six volumes
-    (r"passes = \d+", "passes = 2"),
-    (r"(?m)^steps = \d+", "steps = 1"),
-    (r"(?m)^queries = \d+", "queries = 2"),
-)
+Form = Literal["whole", "short", "smoke"]
+LESS: dict[Form, tuple[tuple[str, str], ...]] = {
+    "whole": (),
+    "short": (  # 18 volumes under noise and 8 under attack
+        (r'images = "imagesTs/\*', 'images = "imagesTs/hippocampus_0*'),
+        (r'images = "imagesTs/hippocampus_3\*', 'images = "imagesTs/hippocampus_*8'),
+    ),
+    "smoke": (  # six volumes, and hardly any effort
+        (r'images = "[^"]*"', 'images = "imagesTs/hippocampus_*4.nii.gz"'),
+        (r"passes = \d+", "passes = 2"),
+        (r"(?m)^steps = \d+", "steps = 1"),
+        (r"(?m)^queries = \d+", "queries = 2"),
+    ),
+}
 SMOKE_REQUIREMENTS = {"TRU-001", "TRU-004", "TRU-016", "TRU-024", "TRU-030", "ADV-002", "ADV-008"}
-"""What is less in the smoke form, and what is left: it shows that everything runs, and says nothing about a family."""
+"""What is less in the shorter forms: `short` asks the same of fewer volumes, `smoke` only shows that everything runs."""
 
 
-def spec(name: str, part: Part, *, smoke: bool = False) -> str:
+def spec(name: str, part: Part, form: Form = "whole") -> str:
     """The text of a family's spec."""
     family = FAMILIES[name]
     shared = (FOLDER / f"{part}.toml").read_text(encoding="utf-8")
     text = MODEL.format(part=part, build=family.build, outputs=family.outputs, uncertainty=family.uncertainty) + shared
-    if not smoke:
-        return text
-    for pattern, less in SMOKE:
+    for pattern, less in LESS[form]:
         text = re.sub(pattern, less, text)
+    if form != "smoke":
+        return text
     head, *requirements = text.split("[[requirement]]")
     return "[[requirement]]".join([head, *(each for each in requirements if each.split('"')[1] in SMOKE_REQUIREMENTS)])
 
 
-def spec_path(name: str, part: Part, *, smoke: bool = False) -> Path:
+def spec_path(name: str, part: Part, form: Form = "whole") -> Path:
     """Where it is written: beside network.py, which it names."""
-    return FOLDER / f"{name}.{part}{'.smoke' if smoke else ''}.segrobust.toml"
+    return FOLDER / f"{name}.{part}{'' if form == 'whole' else f'.{form}'}.segrobust.toml"
 
 
-def write_specs(*, smoke: bool = False) -> list[Path]:
+def write_specs(form: Form = "whole") -> list[Path]:
     """All specs, written where they differ from what is there."""
     paths = []
     for name in FAMILIES:
         for part in PARTS:
-            path, text = spec_path(name, part, smoke=smoke), spec(name, part, smoke=smoke)
+            path, text = spec_path(name, part, form), spec(name, part, form)
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")
             paths.append(path)

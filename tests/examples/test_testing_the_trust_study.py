@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ PAGES = (FOLDER / "README.md", ROOT / "docs" / "testing_the_trust.md")
 MODULES = [path.stem for path in FOLDER.glob("*.py")]
 FAMILIES = ("deterministic", "mc_dropout", "ensemble", "super_unet", "mean_field", "swag")
 PARTS = ("noise", "attacks")
+DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", ROOT.parent / "shared" / "data")) / "hippocampus"
 
 
 @pytest.fixture
@@ -47,9 +49,9 @@ def found():
     return json.loads(RESULTS.read_text(encoding="utf-8"))
 
 
-def loaded(example, tmp_path, family, part, *, smoke=False):
+def loaded(example, tmp_path, family, part, form="whole"):
     path = tmp_path / f"{family}.{part}.segrobust.toml"
-    path.write_text(example("families").spec(family, part, smoke=smoke), encoding="utf-8")
+    path.write_text(example("families").spec(family, part, form), encoding="utf-8")
     return specs.load(path)
 
 
@@ -89,13 +91,25 @@ def test_the_conditions_of_the_paper_are_all_there(example, tmp_path):
 
 
 def test_the_smoke_form_asks_less_of_fewer_volumes(example, tmp_path):
-    whole, less = (loaded(example, tmp_path, "swag", "noise", smoke=smoke) for smoke in (False, True))
+    whole, less = (loaded(example, tmp_path, "swag", "noise", form) for form in ("whole", "smoke"))
     known = {r.id: render(r) for r in whole.requirements}
     assert 3 <= len(less.requirements) < len(whole.requirements)
     assert all(known[r.id] == render(r) for r in less.requirements)
     assert less.data.images != whole.data.images
     assert less.model.uncertainty.passes == 2
-    assert loaded(example, tmp_path, "swag", "attacks", smoke=True).attack.steps == 1
+    assert loaded(example, tmp_path, "swag", "attacks", "smoke").attack.steps == 1
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_short_form_asks_the_same_of_fewer_volumes(part, example, tmp_path):
+    whole, less = (loaded(example, tmp_path, "mc_dropout", part, form) for form in ("whole", "short"))
+    assert [render(r) for r in less.requirements] == [render(r) for r in whole.requirements]
+    assert less.model == whole.model
+    assert less.attack == whole.attack
+    assert less.data.images != whole.data.images
+    if DATA.is_dir():
+        counts = [len(list(DATA.glob(each.data.images))) for each in (whole, less)]
+        assert counts == {"noise": [60, 18], "attacks": [15, 8]}[part]
 
 
 def test_specs_are_written_beside_the_network_that_they_name_and_left_alone_where_they_are_right(
@@ -370,7 +384,7 @@ def test_what_was_begun_is_resumed_and_what_breaks_is_said(begun, example, tmp_p
     monkeypatch.setattr(study, "is_complete", lambda *_: False)
     if begun:
         Store.create(tmp_path / "noise" / "ensemble" / "run.sqlite", {}).close()
-    said = study.verify("ensemble", "noise", tmp_path, tmp_path, ["-k", "TRU"], smoke=True)
+    said = study.verify("ensemble", "noise", tmp_path, tmp_path, ["-k", "TRU"], form="smoke")
     (command,) = called
     assert ("--segrobust-resume" in command) == begun
     assert sum(part.startswith("--segrobust-model=weights/deterministic_") for part in command) == 5
@@ -378,7 +392,7 @@ def test_what_was_begun_is_resumed_and_what_breaks_is_said(begun, example, tmp_p
     assert command[-1 - begun - 1 : len(command) - begun] == ["-k", "TRU"]
     assert said.startswith("noise of ensemble: ")
     with pytest.raises(RuntimeError, match=r"pytest ended with 2 on noise of ensemble: see .*pytest.log"):
-        study.verify("ensemble", "noise", tmp_path, tmp_path, [], smoke=True)
+        study.verify("ensemble", "noise", tmp_path, tmp_path, [], form="smoke")
 
 
 def test_without_data_the_command_says_what_it_needs():
