@@ -29,6 +29,7 @@ from measured import read_study
 from results import AGAINST, results
 from tables import masking_table, paired_table, printed, verdict_table, written_into
 
+from pytest_segrobust.errors import SegrobustError
 from pytest_segrobust.evaluation.context import tool_source_hash
 from pytest_segrobust.evidence.store import Store
 
@@ -145,7 +146,7 @@ def main() -> None:
             parser.error("--data is needed to verify; --written only writes tables and pictures")
         else:
             found = run(arguments, options)
-    except (OSError, ValueError, RuntimeError) as problem:
+    except (OSError, ValueError, RuntimeError, SegrobustError) as problem:
         sys.exit(f"study.py: {problem}")
     if arguments.form == "whole":
         RESULTS.write_text(printed(found), encoding="utf-8")
@@ -154,6 +155,7 @@ def main() -> None:
             page.write_text(written_into(page.read_text(encoding="utf-8"), found), encoding="utf-8")
         draw(found, PAGE.parent / PAGE.stem)
     else:
+        arguments.output.mkdir(parents=True, exist_ok=True)
         (arguments.output / RESULTS.name).write_text(printed(found), encoding="utf-8")
         for table in (verdict_table, paired_table, masking_table):
             print(f"\n{table(found)}")
