@@ -1,6 +1,6 @@
 """What the paper finds, held against what was measured here: each agreement is computed, its likely cause is written.
 
-The rules were set before the study ran. They ask how families differ, not for the paper's numbers: data, network and SNR
+The rules were set before its numbers were looked at. They ask how families differ, not for the paper's numbers: data, network and SNR
 are not the same (see README.md).
 """
 
