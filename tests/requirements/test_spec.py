@@ -165,12 +165,11 @@ def test_the_hash_changes_with_any_meaning(spec_file, perturbations, old, new):
 
 
 def test_files_frozen_before_a_setting_existed_keep_their_hash_while_it_is_not_used(spec_file, perturbations):
-    text = MODEL + DATA + '[[requirement]]\nid = "R"\nstatement = "DSC is at least 0.8"\n'
-    before = load(spec_file(text), perturbations).sha256
+    before = load(spec_file(ROBUST), perturbations).sha256
     for usual in ("[decision]\ncurve_of_single_strengths = true\n", "[attack]\nsteps = 20\n"):
-        assert load(spec_file(text + usual), perturbations).sha256 == before
+        assert load(spec_file(ROBUST + usual), perturbations).sha256 == before
     for other in ("[decision]\ncurve_of_single_strengths = false\n", '[attack]\nsurrogate_outputs = "probabilities"\n'):
-        assert load(spec_file(text + other), perturbations).sha256 != before
+        assert load(spec_file(ROBUST + other), perturbations).sha256 != before
 
 
 def test_the_hash_of_a_text_is_known(spec_file, perturbations):
