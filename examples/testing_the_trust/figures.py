@@ -70,8 +70,7 @@ def conditions(found: Results) -> Figure:
     figure, ((place,),) = _panels(1, 1, height=1.5 * HEIGHT)
     _dots(place, found, points, "anterior", "dsc")
     for x, (_, point) in enumerate(points):
-        theirs = paper.ANTERIOR.get(point) or paper.CLEAN["anterior", "dsc"]
-        for family, value in theirs.items():
+        for family, value in (_papers(point, "anterior") or {}).items():
             place.plot(
                 x + _shift(family), value, color=LOOK[family][0], marker=LOOK[family][1], mfc="none", ms=5, ls=""
             )
@@ -211,11 +210,7 @@ def _along(found: Results, noise: str) -> list[str]:
 
 
 def _papers(point: str, structure: str) -> paper.Row | None:
-    if point == CLEAN:
-        return paper.CLEAN[structure, "dsc"]
-    if structure == "anterior" and point in paper.ANTERIOR:
-        return paper.ANTERIOR[point]
-    return paper.NOISE.get((point, structure))
+    return paper.CLEAN[structure, "dsc"] if point == CLEAN else paper.dsc(point, structure)
 
 
 def _lines(place: Axes, found: Results, points: Sequence[str], structure: str, key: str) -> None:

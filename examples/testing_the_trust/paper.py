@@ -58,6 +58,12 @@ ANTERIOR: dict[str, Row] = {
 }
 """Figure 2: DSC of anterior by point, read off."""
 
+
+def dsc(point: str, structure: str) -> Row | None:
+    """The paper's DSC of a structure at a point that is not clean; None where it shows none."""
+    return NOISE.get((point, structure)) or (ANTERIOR.get(point) if structure == "anterior" else None)
+
+
 VARIANCE = {
     "mc_dropout": {"mild": (0.28, 0.13), "severe": (0.25, 0.17)},
     "ensemble": {"mild": (0.27, 0.11), "severe": (0.28, 0.16)},

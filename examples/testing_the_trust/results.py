@@ -82,7 +82,7 @@ def _cell(run: MeasuredRun, point: str, structure: str) -> Cell:
         return found  # nobody asked for it
     areas = risk_coverage(uncertainty, error)
     ranks = {"spearman": correlation(uncertainty, error, "spearman"), "aurc": areas.aurc, "n_aurc": areas.n_aurc}
-    # without bounds, which take seconds each; those of the requirements are in the reports
+    # without bounds: those of the requirements are in the reports
     return found | {key: [_rounded(each.value)] for key, each in ranks.items()}
 
 

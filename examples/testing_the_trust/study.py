@@ -42,9 +42,8 @@ README = FOLDER / "README.md"
 PAGE = ROOT / "docs" / "testing_the_trust.md"
 LEAN = {
     "OMP_NUM_THREADS": "1",  # as many families run at once as there are cores
-    "MALLOC_TOP_PAD_": str(
-        256 * 2**20
-    ),  # else glibc hands back every layer's memory, and asks for it: a fifth of the time
+    # else glibc hands back every layer's memory and asks for it again: a fifth of the processor time
+    "MALLOC_TOP_PAD_": str(256 * 2**20),
 }
 BASES = ("deterministic", AGAINST)
 """What the others are compared with: what Bayes buys, and the paper's own question."""
@@ -106,7 +105,6 @@ def run(arguments: argparse.Namespace, options: list[str]) -> dict[str, object]:
     """Everything that measures, and the numbers that came of it."""
     data, output = arguments.data.resolve(), arguments.output.resolve()
     write_specs(arguments.form)
-    write_specs()
     tasks = [(family, part) for part in PARTS for family in FAMILIES]
     tasks.sort(key=lambda task: -FAMILIES[task[0]].passes)  # the longest first, so that none is left alone in the end
     with ThreadPoolExecutor(arguments.at_once) as pool:

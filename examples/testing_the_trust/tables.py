@@ -206,11 +206,8 @@ def _dsc_table(found: Results, part: str, points: Iterable[str], structures: Seq
     rows = []
     for point in points:
         for structure in structures:
-            theirs = paper.NOISE.get((point, structure))
-            if structure == "anterior":
-                theirs = theirs or paper.ANTERIOR.get(point)
             cells = _means(found, part, point, structure, "dsc")
-            rows.append([f"{named(point)}: {structure}", *cells, _paper(theirs)])
+            rows.append([f"{named(point)}: {structure}", *cells, _paper(paper.dsc(point, structure))])
     return _table(["DSC", *labels().values(), PAPER], rows)
 
 

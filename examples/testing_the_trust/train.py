@@ -38,16 +38,9 @@ WARM_UP = 20
 BETA = 1e-6  # weight of the weights' divergence from their prior, beside a loss that is a mean over voxels
 
 
-def deterministic(training: list[Volume], iterations: int, seed: int) -> nn.Module:
-    """One member of the ensemble; the deterministic family is the first one."""
-    network = build(build_unet, seed)
-    train(network, batches(training, seed), iterations=iterations, seed=seed, learning_rate=RATE, warm_up=WARM_UP)
-    return network
-
-
-def mc_dropout(training: list[Volume], iterations: int, seed: int) -> nn.Module:
-    """The same with dropout at the bottleneck."""
-    network = build(build_dropout_unet, seed)
+def plain(make: Callable[[], nn.Module], training: list[Volume], iterations: int, seed: int) -> nn.Module:
+    """A network by cross-entropy and Dice: a member of the ensemble, whose first is the deterministic family, or MC dropout."""
+    network = build(make, seed)
     train(network, batches(training, seed), iterations=iterations, seed=seed, learning_rate=RATE, warm_up=WARM_UP)
     return network
 
@@ -110,12 +103,12 @@ def swag(training: list[Volume], iterations: int, seed: int) -> nn.Module:
 
 
 FAMILIES: dict[str, Callable[[list[Volume], int, int], nn.Module]] = {
-    "deterministic": deterministic,
-    "mc_dropout": mc_dropout,
+    "deterministic": partial(plain, build_unet),
+    "mc_dropout": partial(plain, build_dropout_unet),
     "super_unet": super_unet,
     "mean_field": mean_field,
     "swag": swag,
-    "surrogate": deterministic,
+    "surrogate": partial(plain, build_unet),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import subprocess
 import sys
@@ -14,17 +13,6 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "examples" / "chest_ct"
 MODULES = ("scan", "cohort", "network", "train")
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Import a module of the example as its own scripts do, and forget it afterwards: other examples use its name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture

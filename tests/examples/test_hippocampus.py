@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -20,17 +19,6 @@ FOLDER = Path(__file__).parents[2] / "examples" / "hippocampus"
 DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "hippocampus"
 MODULES = ("network", "train", "split", "results")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the hippocampus volumes are not here: {DATA}")
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Import a module of the example as its own scripts do, and forget it afterwards: other examples use its name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
 
 
 def test_weights_are_small_and_hold_nothing_but_tensors():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,17 +17,6 @@ DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", Path(__file__).parents[3] / 
 MODULES = ("network", "slices", "validation", "train", "families")
 FAMILIES = ("deterministic", "mc_dropout", "ensemble", "super_unet", "mean_field", "swag")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the hippocampus volumes are not here: {DATA}")
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Import a module of the example as its own scripts do, and forget it afterwards: other examples use its name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture

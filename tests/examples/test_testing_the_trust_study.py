@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -31,17 +30,6 @@ MODULES = [path.stem for path in FOLDER.glob("*.py")]
 FAMILIES = ("deterministic", "mc_dropout", "ensemble", "super_unet", "mean_field", "swag")
 PARTS = ("noise", "attacks")
 DATA = Path(os.environ.get("SEGROBUST_SHARED_DATA", ROOT.parent / "shared" / "data")) / "hippocampus"
-
-
-@pytest.fixture
-def example(monkeypatch):
-    """Import a module of the example as its own scripts do, and forget it afterwards: other examples use its name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture

@@ -30,7 +30,10 @@ def canonical(
     """
     plain = {
         "model": {**tables.model.model_dump(mode="json"), "classes": _channels(tables.model.classes)},
-        "data": {**_data(tables), "label_values": _channels(tables.data.label_values)},
+        "data": {
+            **_unless_usual(tables.data, "train", "train_patient", "overlap"),
+            "label_values": _channels(tables.data.label_values),
+        },
         "decision": _unless_usual(tables.decision, "curve_of_single_strengths"),
         "attack": _unless_usual(tables.attack, "surrogate_outputs"),
         "requirements": [_requirement(r, catalogue) for r in sorted(requirements, key=lambda r: r.id)],
@@ -47,12 +50,6 @@ def _unless_usual(table: Table, *later: str) -> dict[str, Any]:
     """A table without what later versions have added to it, where that stands at its default: as in files frozen before."""
     usual = type(table).model_fields
     return {k: v for k, v in table.model_dump(mode="json").items() if k not in later or v != usual[k].default}
-
-
-def _data(tables: SpecFile) -> dict[str, Any]:
-    plain = tables.data.model_dump(mode="json")
-    # absent, they say nothing: files frozen before these keys existed keep their hash
-    return {k: v for k, v in plain.items() if v is not None or k not in ("train", "train_patient", "overlap")}
 
 
 def _channels(classes: dict[str, int | list[int]]) -> dict[str, list[int]]:
