@@ -1,7 +1,7 @@
 """What Carannante et al. (MIDL 2026, PMLR 315:4217-4239, CC-BY 4.0) report on the hippocampus: their columns beside ours.
 
 Families are in the paper's order: deterministic, MC dropout, ensemble of five, SUPER-Net. Tables are transcribed; what is
-from a figure is read off it, to about 0.01 of DSC and 0.02 of a variance. Scores are means over slices, 2-D, on a split by
+from a figure is read off it, to about 0.01 of DSC. Scores are means over slices, 2-D, on a split by
 slices whose empty ones were removed; their SNR is of a batch after clipping. So columns stand side by side to compare how
 families differ, not to compare a number with a number.
 """
@@ -63,13 +63,6 @@ def dsc(point: str, structure: str) -> Row | None:
     """The paper's DSC of a structure at a point that is not clean; None where it shows none."""
     return NOISE.get((point, structure)) or (ANTERIOR.get(point) if structure == "anterior" else None)
 
-
-VARIANCE = {
-    "mc_dropout": {"mild": (0.28, 0.13), "severe": (0.25, 0.17)},
-    "ensemble": {"mild": (0.27, 0.11), "severe": (0.28, 0.16)},
-    "super_unet": {"mild": (0.35, 0.13), "severe": (0.67, 0.38)},
-}
-"""Figure 14: mean variance of wrong and of right pixels under Gaussian noise of about 29 and 9 dB, read off."""
 
 SECONDS_PER_SLICE = {"deterministic": 0.81, "mc_dropout": 0.82 * 20, "ensemble": 0.81 * 5, "super_unet": 1.92}
 """Table 6, for all passes: of MC dropout 20, of the ensemble 5."""
